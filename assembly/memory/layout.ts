@@ -1,0 +1,37 @@
+/**
+ * The one page of addresses. Every region of linear memory is declared here, statically: there is
+ * no allocator, no garbage-collected object, no start function.
+ *
+ *   0 … STATIC_END        tables and constants (`memory.data`), never secret
+ *   SCRATCH …             kernels' working memory, zero between calls
+ *   SLOTS …               the vault: live keys, the only secrets that outlive a call
+ *   STAGING … memory end  inputs and outputs of one call, laid out by the host
+ */
+
+/** Constants placed by `memory.data` stay below this address (checked by a test). */
+export const STATIC_END: usize = 16 * 1024;
+
+export const SCRATCH: usize = STATIC_END;
+export const SCRATCH_SIZE: usize = 48 * 1024;
+export const SCRATCH_END: usize = SCRATCH + SCRATCH_SIZE;
+
+/** Hash kernels' scratch: message schedules, midstates, lane buffers. */
+export const SHA_SCRATCH: usize = SCRATCH;
+export const SHA_SCRATCH_SIZE: usize = 8 * 1024;
+/** MAC and KDF scratch: pads, inner digests, PRKs. */
+export const KDF_SCRATCH: usize = SHA_SCRATCH + SHA_SCRATCH_SIZE;
+export const KDF_SCRATCH_SIZE: usize = 8 * 1024;
+/** Cipher scratch: keystream blocks, Poly1305 states, subkeys. */
+export const CIPHER_SCRATCH: usize = KDF_SCRATCH + KDF_SCRATCH_SIZE;
+export const CIPHER_SCRATCH_SIZE: usize = 16 * 1024;
+/** Vault scratch: associated data and keys in flight inside one vault call. */
+export const VAULT_SCRATCH: usize = CIPHER_SCRATCH + CIPHER_SCRATCH_SIZE;
+export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
+
+export const SLOT_COUNT: i32 = 1024;
+export const SLOT_SIZE: usize = 256;
+export const SLOTS: usize = SCRATCH_END;
+export const SLOTS_END: usize = SLOTS + <usize>SLOT_COUNT * SLOT_SIZE;
+
+/** The host lays out one call's inputs from here on, back to back, outputs after them. */
+export const STAGING: usize = SLOTS_END;
