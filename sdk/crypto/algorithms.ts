@@ -1,0 +1,102 @@
+/** The algorithm table: one row says everything about an algorithm of managed keys. */
+import { KeyloomError } from "../foundation/errors.js";
+import { ALGORITHM, USAGE } from "./core.js";
+
+/** Usages by the names of the public API, with their bits (KMIP 2.1 §11.12, cryptographic usage mask). */
+export const USAGES = {
+  encrypt: USAGE.ENCRYPT,
+  decrypt: USAGE.DECRYPT,
+  wrap: USAGE.WRAP,
+  unwrap: USAGE.UNWRAP,
+  "mac-generate": USAGE.MAC_GENERATE,
+  "mac-verify": USAGE.MAC_VERIFY,
+  derive: USAGE.DERIVE,
+} as const;
+
+export type Usage = keyof typeof USAGES;
+
+interface AlgorithmRow {
+  /** The id in attributes and records; never reused. */
+  readonly id: number;
+  readonly materialBytes: number;
+  readonly usages: readonly Usage[];
+  /** Used when `create` names no usages. */
+  readonly defaultUsages: readonly Usage[];
+}
+
+export const ALGORITHMS = {
+  "XChaCha20-Poly1305": {
+    id: ALGORITHM.XCHACHA20_POLY1305,
+    materialBytes: 32,
+    usages: ["encrypt", "decrypt", "wrap", "unwrap"],
+    defaultUsages: ["encrypt", "decrypt"],
+  },
+  "HMAC-SHA256": {
+    id: ALGORITHM.HMAC_SHA256,
+    materialBytes: 32,
+    usages: ["mac-generate", "mac-verify"],
+    defaultUsages: ["mac-generate", "mac-verify"],
+  },
+} as const satisfies Record<string, AlgorithmRow>;
+
+export type Algorithm = keyof typeof ALGORITHMS;
+
+/**
+ * AEADs with 96-bit nonces need a count of protect operations per version (at most 2^32 with one key),
+ * so they can't be managed until usage is counted. They live in `keyloom/core` and in age's STREAM.
+ */
+const COUNTED_NONCES: readonly string[] = ["ChaCha20-Poly1305", "AES-256-GCM", "A256GCM"];
+
+const BY_ID = new Map<number, Algorithm>(
+  (Object.keys(ALGORITHMS) as Algorithm[]).map((name) => [ALGORITHMS[name].id, name]),
+);
+
+/** @throws {KeyloomError} `KEY_ALGORITHM_NOT_SUPPORTED` */
+export function requireAlgorithm(name: string): Algorithm {
+  if (Object.hasOwn(ALGORITHMS, name)) return name as Algorithm;
+  throw new KeyloomError("KEY_ALGORITHM_NOT_SUPPORTED", {
+    message: COUNTED_NONCES.includes(name)
+      ? `${name} has 96-bit nonces and can't be managed yet; use XChaCha20-Poly1305`
+      : `unknown algorithm; supported: ${Object.keys(ALGORITHMS).join(", ")}`,
+    supported: Object.keys(ALGORITHMS),
+  });
+}
+
+export function algorithmOfId(id: number): Algorithm | null {
+  return BY_ID.get(id) ?? null;
+}
+
+/**
+ * The mask of `usages`, checked against the algorithm and against key separation.
+ *
+ * @throws {KeyloomError} `KEY_USAGE_CONFLICT` when the algorithm has no such usage, when none is named, or
+ * when wrapping and encrypting meet on one key
+ */
+export function usageMask(algorithm: Algorithm, usages: readonly string[]): number {
+  const row: AlgorithmRow = ALGORITHMS[algorithm];
+  let mask = 0;
+  for (const usage of usages) {
+    if (!(row.usages as readonly string[]).includes(usage)) {
+      throw new KeyloomError("KEY_USAGE_CONFLICT", {
+        message: `${algorithm} keys can't have this usage; they can ${row.usages.join(", ")}`,
+        algorithm,
+        allowed: row.usages,
+      });
+    }
+    mask |= USAGES[usage as Usage];
+  }
+  if (mask === 0) throw new KeyloomError("KEY_USAGE_CONFLICT", { message: "a key needs at least one usage" });
+  const wraps = mask & (USAGES.wrap | USAGES.unwrap);
+  if (wraps !== 0 && mask !== wraps) {
+    throw new KeyloomError("KEY_USAGE_CONFLICT", {
+      message: "a key that wraps keys can't have any other usage",
+      algorithm,
+      usages,
+    });
+  }
+  return mask;
+}
+
+export function usagesOfMask(mask: number): Usage[] {
+  return (Object.keys(USAGES) as Usage[]).filter((name) => (mask & USAGES[name]) !== 0);
+}

@@ -1,0 +1,83 @@
+/**
+ * Wrapped material: a record of fixed layout at `material/<kek>/<kek version>/<key>/<version>`.
+ *
+ * Its body is the first 8 attribute bytes (format, wrap algorithm, algorithm, flags, usages) and the wrapped
+ * key. The other 40 attribute bytes are the storage key's own fields, so nothing is stored twice, and a
+ * record moved to another path no longer opens.
+ */
+import { copyInto, getU32, putU32 } from "../foundation/bytes.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { wellKnownId, type Id } from "../foundation/ids.js";
+import { ATTRIBUTES_LENGTH, wrappedLength } from "./core.js";
+
+/** The ids of the two keys that every store has: what everything hangs on, and what MACs the records. */
+export const ROOT_ID: Id = wellKnownId("keyloom-root");
+export const MAC_ID: Id = wellKnownId("keyloom-mac");
+
+export const MATERIAL_FORMAT = 1;
+/** Wrap algorithms by their id in attributes. */
+export const WRAP_ALGORITHM = { "XChaCha20-Poly1305": 1 } as const;
+
+/** The attribute bytes that the body begins with. */
+export const FIXED_ATTRIBUTES = 8;
+
+export interface MaterialAttributes {
+  algorithm: number;
+  usages: number;
+  exportable: boolean;
+  key: Id;
+  version: number;
+  kek: Id;
+  kekVersion: number;
+}
+
+/** The 48 bytes that every wrapped key is bound to. */
+export function encodeMaterialAttributes(a: MaterialAttributes): Uint8Array {
+  const out = new Uint8Array(ATTRIBUTES_LENGTH);
+  out[0] = MATERIAL_FORMAT;
+  out[1] = WRAP_ALGORITHM["XChaCha20-Poly1305"];
+  out[2] = a.algorithm;
+  out[3] = a.exportable ? 1 : 0;
+  putU32(out, 4, a.usages);
+  out.set(a.key, 8);
+  putU32(out, 24, a.version);
+  out.set(a.kek, 28);
+  putU32(out, 44, a.kekVersion);
+  return out;
+}
+
+export function materialBody(attributes: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  const body = new Uint8Array(FIXED_ATTRIBUTES + wrapped.length);
+  body.set(attributes.subarray(0, FIXED_ATTRIBUTES));
+  body.set(wrapped, FIXED_ATTRIBUTES);
+  return body;
+}
+
+/** Rebuilds the attributes from a material record's storage key and body, into `out` at `offset`. */
+export function attributesInto(
+  storageKey: Uint8Array,
+  body: Uint8Array,
+  out: Uint8Array,
+  offset: number,
+): void {
+  copyInto(body, 0, FIXED_ATTRIBUTES, out, offset);
+  copyInto(storageKey, 21, 20, out, offset + 8);
+  copyInto(storageKey, 1, 20, out, offset + 28);
+}
+
+/** @throws {KeyloomError} `STORE_DAMAGED` unless the body has the fixed layout */
+export function splitMaterial(
+  storageKey: Uint8Array,
+  body: Uint8Array,
+): { attributes: Uint8Array; wrapped: Uint8Array } {
+  if (body.length < FIXED_ATTRIBUTES + wrappedLength(16) || body[0] !== MATERIAL_FORMAT) {
+    throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material has an unknown layout" });
+  }
+  const attributes = new Uint8Array(ATTRIBUTES_LENGTH);
+  attributesInto(storageKey, body, attributes, 0);
+  return { attributes, wrapped: body.subarray(FIXED_ATTRIBUTES) };
+}
+
+export function usagesOfMaterial(body: Uint8Array): number {
+  return getU32(body, 4);
+}

@@ -1,0 +1,262 @@
+/**
+ * The ring of keys at hand: records and handles of one open store, cached while the store's epoch stands still.
+ *
+ * Every use first makes sure that the epoch was looked at within `freshness`; when it moved, everything cached
+ * is dropped, so a restriction made anywhere is obeyed here within that time. When the epoch can't be read, use
+ * is refused by the storage error itself.
+ */
+import { equalBytes, toHex } from "../foundation/bytes.js";
+import type { Clock } from "../foundation/clock.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
+import { idToString, type Id } from "../foundation/ids.js";
+import type { Handle, Vault } from "../crypto/core.js";
+import { ROOT_ID, splitMaterial } from "../crypto/material.js";
+import type { Records } from "../crypto/records.js";
+import type { Entry, StorageAdapter } from "../storage/adapter.js";
+import { keyspace } from "../storage/keyspace.js";
+import { readKey, readKeyByReference, type StoredKey } from "./reads.js";
+import { readEpoch, type StoredEpoch } from "./store-records.js";
+import { requireUsable } from "./use.js";
+
+/** The root key, held as long as the store is open. */
+export interface RootKey {
+  handle: Handle;
+  version: number;
+}
+
+export interface RingParts {
+  storage: StorageAdapter;
+  vault: Vault;
+  records: Records;
+  root: RootKey;
+  clock: Clock;
+  /** Milliseconds within which the epoch must have been looked at. 0 = at every use. */
+  freshness: number;
+  markTime: number;
+  /** How many unwrapped keys are kept at hand; the least recently used one goes first. */
+  handleLimit: number;
+}
+
+/** A material record as found under one of its wrapping key's versions. */
+export interface FoundMaterial {
+  entry: Entry;
+  revision: number;
+  body: Uint8Array;
+  kekVersion: number;
+}
+
+const RECORD_LIMIT = 4096;
+
+export class KeyRing {
+  readonly #parts: RingParts;
+  readonly #byReference = new Map<string, StoredKey>();
+  readonly #handles = new Map<string, Handle>();
+  #epoch: StoredEpoch | null = null;
+  #lookedAt = -Infinity;
+
+  constructor(parts: RingParts) {
+    this.#parts = parts;
+  }
+
+  /** The root key, which wraps what no other key does. */
+  get root(): RootKey {
+    return this.#parts.root;
+  }
+
+  get isFresh(): boolean {
+    const { clock, freshness } = this.#parts;
+    return freshness > 0 && clock.monotonic() - this.#lookedAt <= freshness;
+  }
+
+  /** Looks at the epoch unless that was done within `freshness`; drops what is cached when it moved. */
+  async refresh(): Promise<void> {
+    if (this.isFresh) return;
+    const at = this.#parts.clock.monotonic();
+    const epoch = await readEpoch(this.#parts.storage, this.#parts.records);
+    if (epoch === null) throw new KeyloomError("STORE_DAMAGED", { message: "the store's epoch is missing" });
+    if (epoch.storageVersion !== this.#epoch?.storageVersion) this.dropAll();
+    this.#epoch = epoch;
+    this.#lookedAt = at;
+  }
+
+  /** The key of a reference where it is cached and fresh: no storage is touched, nothing is awaited. */
+  cached(reference: string): StoredKey | undefined {
+    return this.isFresh ? this.#byReference.get(reference) : undefined;
+  }
+
+  /** Looks a key up, by id or name. `null`: there is none. */
+  async lookup(reference: string): Promise<StoredKey | null> {
+    await this.refresh();
+    const known = this.#byReference.get(reference);
+    if (known !== undefined) return known;
+    const { storage, records } = this.#parts;
+    const stored = await readKeyByReference(storage, records, reference);
+    if (stored !== null) this.#remember(reference, stored);
+    return stored;
+  }
+
+  async lookupId(id: Id): Promise<StoredKey | null> {
+    return this.lookup(idToString(id));
+  }
+
+  #remember(reference: string, stored: StoredKey): void {
+    if (this.#byReference.size >= RECORD_LIMIT) this.#byReference.clear();
+    this.#byReference.set(reference, stored);
+  }
+
+  /** Forgets a key that this process has just changed, and wipes its handles. */
+  forget(id: Id): void {
+    for (const [reference, stored] of this.#byReference) {
+      if (equalBytes(stored.record.id, id)) this.#byReference.delete(reference);
+    }
+    const prefix = toHex(id);
+    for (const [key, handle] of this.#handles) {
+      if (key.startsWith(prefix)) this.#release(key, handle);
+    }
+  }
+
+  /** Forgets everything and wipes every handle but the root's. */
+  dropAll(): void {
+    this.#byReference.clear();
+    for (const [key, handle] of this.#handles) this.#release(key, handle);
+  }
+
+  #release(key: string, handle: Handle): void {
+    this.#handles.delete(key);
+    this.#parts.vault.dispose(handle);
+  }
+
+  /** The handle of a version where it is at hand. Use it before the next `await`: it may be wiped after. */
+  cachedHandle(stored: StoredKey, version: number): Handle | undefined {
+    return this.#handles.get(handleKey(stored.record.id, version));
+  }
+
+  /**
+   * The handle of a version, unwrapped from the store where it isn't at hand. Use it before the next `await`.
+   *
+   * @throws {KeyloomError} `KEY_MATERIAL_MISSING` where no live version of the wrapping key holds it
+   */
+  async handle(stored: StoredKey, version: number): Promise<Handle> {
+    const key = handleKey(stored.record.id, version);
+    const known = this.#handles.get(key);
+    if (known !== undefined) {
+      this.#handles.delete(key);
+      this.#handles.set(key, known);
+      return known;
+    }
+    const { vault } = this.#parts;
+    const found = await this.requireMaterial(stored, version);
+    const kek = await this.wrappingHandle(stored.record.wrappedBy, found.kekVersion);
+    const again = this.#handles.get(key);
+    if (again !== undefined) return again;
+    const { attributes, wrapped } = splitMaterial(found.entry.key, found.body);
+    this.#makeRoom();
+    let handle: Handle;
+    try {
+      handle = vault.unwrap(kek, attributes, wrapped);
+    } catch (cause) {
+      if (!isKeyloomError(cause, "CORE_AUTHENTICATION_FAILED")) throw cause;
+      throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material does not open", cause });
+    }
+    this.#handles.set(key, handle);
+    return handle;
+  }
+
+  #makeRoom(): void {
+    if (this.#handles.size < this.#parts.handleLimit) return;
+    // A Map iterates in order of insertion, and a hit is inserted anew: the first is the least recently used.
+    const [key, handle] = this.#handles.entries().next().value!;
+    this.#release(key, handle);
+  }
+
+  /** The handle of a wrapping-key version, checked to be allowed to unwrap. */
+  async wrappingHandle(kek: Id, kekVersion: number): Promise<Handle> {
+    if (equalBytes(kek, ROOT_ID)) return this.#parts.root.handle;
+    const stored = await this.#requireWrappingKey(kek);
+    const row = stored.record.versions.find((version) => version.version === kekVersion);
+    if (row === undefined) {
+      throw new KeyloomError("STORE_DAMAGED", {
+        message: "material lies under a version that doesn't exist",
+      });
+    }
+    const time = Math.max(this.#parts.clock.now(), stored.record.time, this.#parts.markTime);
+    requireUsable(stored.record, row, "unwrap", time, { processDeactivated: true });
+    return this.handle(stored, kekVersion);
+  }
+
+  async #requireWrappingKey(kek: Id): Promise<StoredKey> {
+    const stored = await this.lookupId(kek);
+    if (stored === null)
+      throw new KeyloomError("STORE_DAMAGED", { message: "a wrapping key's record is missing" });
+    return stored;
+  }
+
+  /** The versions of a wrapping key that may hold material, newest first. */
+  async wrappingVersions(kek: Id): Promise<number[]> {
+    if (equalBytes(kek, ROOT_ID)) return [this.#parts.root.version];
+    const stored = await this.#requireWrappingKey(kek);
+    return stored.record.versions
+      .filter((version) => version.state !== "destroyed" && version.state !== "destroyed-compromised")
+      .map((version) => version.version)
+      .reverse();
+  }
+
+  /**
+   * Finds a version's material under the live versions of its wrapping key, in one snapshot.
+   *
+   * A re-wrap may move it between reading the metadata and the material, so before a miss is reported the
+   * metadata are read anew and the search is made once more.
+   *
+   * @returns `null` where no live version holds it
+   */
+  async findMaterial(stored: StoredKey, version: number): Promise<FoundMaterial | null> {
+    const { storage, records } = this.#parts;
+    let { wrappedBy } = stored.record;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (attempt === 1) {
+        this.dropRecord(wrappedBy);
+        const again = await readKey(storage, records, stored.record.id);
+        if (again === null) return null;
+        wrappedBy = again.record.wrappedBy;
+      }
+      const versions = await this.wrappingVersions(wrappedBy);
+      const paths = versions.map((kekVersion) =>
+        keyspace.material(wrappedBy, kekVersion, stored.record.id, version),
+      );
+      const entries = await storage.getMany(paths);
+      const index = entries.findIndex((entry) => entry !== null);
+      if (index >= 0) {
+        const entry = entries[index]!;
+        const { revision, body } = records.open([entry])[0]!;
+        return { entry, revision, body, kekVersion: versions[index]! };
+      }
+    }
+    return null;
+  }
+
+  async requireMaterial(stored: StoredKey, version: number): Promise<FoundMaterial> {
+    const found = await this.findMaterial(stored, version);
+    if (found !== null) return found;
+    throw new KeyloomError("KEY_MATERIAL_MISSING", {
+      message: `the material of version ${version} is missing from the store, or was destroyed with its wrapping key`,
+      keyId: idToString(stored.record.id),
+      version,
+    });
+  }
+
+  /** Forgets a cached record only, keeping handles: it will be read anew. */
+  dropRecord(id: Id): void {
+    for (const [reference, stored] of this.#byReference) {
+      if (equalBytes(stored.record.id, id)) this.#byReference.delete(reference);
+    }
+  }
+
+  close(): void {
+    this.dropAll();
+    this.#lookedAt = -Infinity;
+  }
+}
+
+function handleKey(id: Id, version: number): string {
+  return `${toHex(id)}/${version}`;
+}

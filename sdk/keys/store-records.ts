@@ -1,0 +1,58 @@
+/** The small records that stand beside the keys: gates, the epoch, the store's mark. */
+import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
+import { MAX_TIME } from "../foundation/clock.js";
+import type { Id } from "../foundation/ids.js";
+import type { Records, UnsealedRecord } from "../crypto/records.js";
+import type { StorageAdapter } from "../storage/adapter.js";
+import { keyspace } from "../storage/keyspace.js";
+
+/**
+ * A gate says whether material may still be put under a wrapping-key version. It changes for no other reason,
+ * so every commit that puts material can check it without contention.
+ */
+export interface StoredGate {
+  open: boolean;
+  revision: number;
+  storageVersion: string;
+}
+
+export function gateRecord(kek: Id, kekVersion: number, open: boolean, revision: number): UnsealedRecord {
+  return { storageKey: keyspace.gate(kek, kekVersion), revision, body: encodeCbor(cborMap([1, open])) };
+}
+
+export async function readGate(
+  storage: StorageAdapter,
+  records: Records,
+  kek: Id,
+  kekVersion: number,
+): Promise<StoredGate | null> {
+  const entry = await storage.get(keyspace.gate(kek, kekVersion));
+  if (entry === null) return null;
+  const { revision, body } = records.open([entry])[0]!;
+  return { open: CborReader.decode(body, "a gate").bool(1), revision, storageVersion: entry.version };
+}
+
+/** The epoch is put by every command that other processes must hear of; its storage version is what they watch. */
+export interface StoredEpoch {
+  revision: number;
+  storageVersion: string;
+}
+
+export function epochRecord(revision: number): UnsealedRecord {
+  return { storageKey: keyspace.epoch(), revision, body: encodeCbor(cborMap([1, revision])) };
+}
+
+export async function readEpoch(storage: StorageAdapter, records: Records): Promise<StoredEpoch | null> {
+  const entry = await storage.get(keyspace.epoch());
+  if (entry === null) return null;
+  return { revision: records.open([entry])[0]!.revision, storageVersion: entry.version };
+}
+
+/** The store's mark: a time below which no clock is believed. */
+export function markRecord(time: number, revision: number): UnsealedRecord {
+  return { storageKey: keyspace.mark(), revision, body: encodeCbor(cborMap([1, time])) };
+}
+
+export function decodeMark(body: Uint8Array): number {
+  return CborReader.decode(body, "the store's mark").uint(1, MAX_TIME);
+}

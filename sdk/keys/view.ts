@@ -1,0 +1,88 @@
+/** Keys as the public API shows them: plain data, evaluated at a time, nothing in it secret. */
+import { equalBytes } from "../foundation/bytes.js";
+import { idToString } from "../foundation/ids.js";
+import { algorithmOfId, usagesOfMask, type Usage } from "../crypto/algorithms.js";
+import { ROOT_ID } from "../crypto/material.js";
+import type { RevocationReason, State } from "../lifecycle/states.js";
+import type { VersionDates } from "../lifecycle/transition.js";
+import { applyDueDates } from "./versions.js";
+import type { Cause, KeyRecord } from "./record.js";
+
+/** One version of a key. */
+export interface KeyVersionInfo {
+  version: number;
+  /** The state at the time of the look-up, dates applied. */
+  state: State;
+  /** The newest active version that may protect: what `encrypt` uses. */
+  current: boolean;
+  /** Why it left its last state: a command, a date that was reached, or a revocation. */
+  cause?: Cause;
+  reason?: RevocationReason;
+  /** Was ever wrapped under a key that is now compromised. */
+  exposed: boolean;
+  dates: { readonly [date in keyof VersionDates]?: Date };
+  /** The version it replaced, and the one that replaced it. */
+  replaces?: number;
+  replacedBy?: number;
+}
+
+/** A key's metadata. Its material never leaves the core. */
+export interface Key {
+  /** A UUID. */
+  id: string;
+  name?: string;
+  algorithm: string;
+  usages: readonly Usage[];
+  exportable: boolean;
+  tags: readonly string[];
+  /** The owner entity's id. */
+  owner: string;
+  /** The wrapping key's id; `null` for keys under the root key. */
+  wrappedBy: string | null;
+  archived?: Date;
+  /** The job that made it, and its number there. */
+  origin?: { job: string; item: number };
+  /** In ascending order. */
+  versions: readonly KeyVersionInfo[];
+}
+
+function datesOf(dates: VersionDates): KeyVersionInfo["dates"] {
+  const out: Record<string, Date> = {};
+  for (const [name, value] of Object.entries(dates))
+    if (typeof value === "number") out[name] = new Date(value);
+  return out;
+}
+
+/** @param time - at which states are evaluated; the key's own time is used where that is later */
+export function viewOfKey(record: KeyRecord, time: number): Key {
+  const now = Math.max(time, record.time);
+  const rows = record.versions.map((row) => applyDueDates(row, now, record.owner).row);
+  const current = rows.findLast(
+    (row) => row.state === "active" && (row.dates.protectStop === undefined || now < row.dates.protectStop),
+  );
+  return {
+    id: idToString(record.id),
+    ...(record.name === undefined ? {} : { name: record.name }),
+    algorithm: algorithmOfId(record.algorithm) ?? `unknown (${record.algorithm})`,
+    usages: usagesOfMask(record.usages),
+    exportable: record.exportable,
+    tags: [...record.tags],
+    owner: idToString(record.owner),
+    wrappedBy: equalBytes(record.wrappedBy, ROOT_ID) ? null : idToString(record.wrappedBy),
+    ...(record.archived === undefined ? {} : { archived: new Date(record.archived) }),
+    ...(record.origin === undefined
+      ? {}
+      : { origin: { job: idToString(record.origin.job), item: record.origin.item } }),
+    versions: rows.map((row) => ({
+      version: row.version,
+      state: row.state,
+      current: row === current && record.archived === undefined,
+      exposed: row.exposed,
+      ...(row.cause === undefined ? {} : { cause: row.cause }),
+      ...(row.reason === undefined ? {} : { reason: row.reason }),
+      dates: datesOf(row.dates),
+      ...(row.replaces === undefined ? {} : { replaces: row.replaces }),
+      ...(row.replacedBy === undefined ? {} : { replacedBy: row.replacedBy }),
+    })),
+  };
+}
