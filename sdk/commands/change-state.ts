@@ -1,0 +1,69 @@
+/** Moving one version of a key to another state: activate, deactivate. Destroying is more, and has its own file. */
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString } from "../foundation/ids.js";
+import { effectiveState } from "../lifecycle/transition.js";
+import type { KeyRecord, KeyVersion } from "../keys/record.js";
+import { readKey, type StoredKey } from "../keys/reads.js";
+import { requireVersion } from "../keys/use.js";
+import { advance, withRow } from "../keys/versions.js";
+import { announce, changeOf } from "./change.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+
+/** Reads a key anew, past the cache: what a change is built on. @throws {KeyloomError} `KEY_NOT_FOUND` */
+export async function readForChange(context: StoreContext, reference: string): Promise<StoredKey> {
+  const known = await context.ring.lookup(reference);
+  const stored = known === null ? null : await readKey(context.storage, context.records, known.record.id);
+  if (stored !== null) return stored;
+  throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
+}
+
+/**
+ * The version a command is about: the one named, or the only one there is.
+ *
+ * @throws {KeyloomError} `KEY_INVALID_OPTION` where the key has several versions and none is named
+ */
+export function chooseVersion(record: KeyRecord, version: number | undefined): KeyVersion {
+  if (version !== undefined) return requireVersion(record, version);
+  if (record.versions.length === 1) return record.versions[0]!;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: `key ${record.name ?? idToString(record.id)} has ${record.versions.length} versions: name one`,
+    keyId: idToString(record.id),
+  });
+}
+
+/** The newest version that waits for its activation, else the newest one (whose refusal then says why). */
+function newestPreActive(record: KeyRecord, time: number): KeyVersion {
+  const waiting = record.versions.findLast(
+    (row) => effectiveState(row.state, row.dates, time) === "pre-active",
+  );
+  return waiting ?? record.versions.at(-1)!;
+}
+
+/** @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_VERSION_NOT_FOUND`, `KEY_TRANSITION_NOT_ALLOWED` */
+export async function changeState(
+  context: StoreContext,
+  reference: string,
+  event: "activate" | "deactivate",
+  version?: number,
+): Promise<StoredKey> {
+  const { result } = await execute(context, async () => {
+    const before = await readForChange(context, reference);
+    const decision = authorize(context, event, before.record.owner);
+    const time = commandTime(context, before.record.time);
+    const row =
+      event === "activate" && version === undefined
+        ? newestPreActive(before.record, time)
+        : chooseVersion(before.record, version);
+    const moved = advance(row, event, time, context.principal.entity);
+    const record = withRow(before.record, moved.row, time);
+    const change = changeOf(before, record, [moved]);
+    // Activating restricts nobody, but it can change which version is current.
+    await announce(context, change);
+    return {
+      result: { record, revision: before.revision + 1, storageVersion: "" },
+      plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
+    };
+  });
+  context.ring.forget(result.record.id);
+  return result;
+}

@@ -1,0 +1,240 @@
+/** Making keys by the thousand: one template, one call of the core and one commit per batch. */
+import { copyInto } from "../foundation/bytes.js";
+import { cborMap, type CborMap } from "../foundation/cbor.js";
+import { KeyloomError } from "../foundation/errors.js";
+import type { Id } from "../foundation/ids.js";
+import { ATTRIBUTES_LENGTH } from "../crypto/core.js";
+import { encodeMaterialAttributes, FIXED_ATTRIBUTES, materialBody } from "../crypto/material.js";
+import { rowKey, rowValue, sealUniform, uniformRows, type UniformRows } from "../crypto/uniform.js";
+import { encodeHistory } from "../keys/history.js";
+import { indexKeys } from "../keys/indexes.js";
+import { encodeItem, encodeKeyRecord } from "../keys/record.js";
+import { gateRecord } from "../keys/store-records.js";
+import { BULK_ROW_LENGTH, MAX_BULK_KEYS, putBulkRow } from "../audit/event.js";
+import type { Check, Mutation } from "../storage/adapter.js";
+import { keyspace } from "../storage/keyspace.js";
+import type { CheckedOptions } from "./create.js";
+import { newKeyRecord } from "./create.js";
+import { authorize, commandTime, eventBy, type StoreContext } from "./execute.js";
+import { jobRecord, openJob, type JobControl, type StoredJob } from "./jobs.js";
+import { openWrappingVersion, wrapsKeys, type WrappingVersion } from "./wrapping.js";
+
+/** The most items that one job may have: they are numbered with 32 bits. */
+export const MAX_ITEMS = 0xffff_ffff;
+
+export interface CreateManySummary {
+  job: string;
+  /** How many keys the job has made, in this run and before. */
+  created: number;
+}
+
+function requestOf(options: CheckedOptions, kek: Id, count: number): CborMap {
+  const { dates } = options;
+  return cborMap(
+    [1, count],
+    [2, options.algorithm],
+    [3, options.usages],
+    [4, options.exportable],
+    [5, options.tags],
+    [6, options.activation],
+    [7, dates.processStart],
+    [8, dates.protectStop],
+    [9, dates.deactivation],
+    [10, kek],
+  );
+}
+
+/**
+ * Creates `count` keys of one kind. Each batch's commit also puts the job's record, so item n exists once.
+ *
+ * @throws {KeyloomError} `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH`, `STORE_CONFLICT` when the same job runs elsewhere
+ */
+export async function createMany(
+  context: StoreContext,
+  control: JobControl,
+  jobId: Id,
+  options: CheckedOptions,
+  kek: Id,
+  count: number,
+): Promise<number> {
+  let job = await openJob(context, jobId, "create-many", requestOf(options, kek, count));
+  control.report(job.record.done, count);
+  while (!job.record.finished) {
+    control.throwIfCancelled();
+    await context.ring.refresh();
+    const size = Math.min(MAX_BULK_KEYS, count - job.record.done);
+    job = await createBatch(context, job, options, kek, size, job.record.done + size === count);
+    control.report(job.record.done, count);
+  }
+  return job.record.done;
+}
+
+/** One batch. A closed gate or a lost race for the job's record is found by the commit's checks. */
+async function createBatch(
+  context: StoreContext,
+  job: StoredJob,
+  options: CheckedOptions,
+  kek: Id,
+  size: number,
+  last: boolean,
+): Promise<StoredJob> {
+  const decision = authorize(context, "create", null);
+  const wrapping = await openWrappingVersion(context, kek);
+  const time = commandTime(context);
+  const firstItem = job.record.done;
+  const batch = buildBatch(context, job.id, options, wrapping, firstItem, size, time);
+  const after: StoredJob = { ...job, record: { ...job.record, done: firstItem + size, finished: last } };
+  const result = await context.committer.commit({
+    checks: [...batch.checks, wrapping.gateCheck, { key: keyspace.job(job.id), version: job.storageVersion }],
+    records: [jobRecord(after)],
+    mutations: batch.mutations,
+    time,
+    event: { ...eventBy(context, "create", decision), subjects: [], bulk: batch.rows, job: job.id },
+  });
+  if (result.committed) {
+    return { ...after, revision: job.revision + 1, storageVersion: await versionOf(context, job.id, result) };
+  }
+  throw new KeyloomError("STORE_CONFLICT", {
+    message: "the job runs elsewhere, or its wrapping key changed meanwhile; the same id resumes it",
+  });
+}
+
+async function versionOf(
+  context: StoreContext,
+  job: Id,
+  result: { versionOf(key: Uint8Array): string | undefined },
+): Promise<string | null> {
+  const key = keyspace.job(job);
+  return result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
+}
+
+interface Batch {
+  checks: Check[];
+  mutations: Mutation[];
+  rows: Uint8Array;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Records and index entries of `size` new keys. Everything but the ids, the item number and the wrapped bytes is
+ * the same for all, so it is encoded once; the rows are byte-equal to what the encoders give for each key.
+ */
+export function buildBatch(
+  context: StoreContext,
+  job: Id,
+  options: CheckedOptions,
+  wrapping: WrappingVersion,
+  firstItem: number,
+  size: number,
+  time: number,
+): Batch {
+  const { vault, records } = context;
+  const ids = Array.from({ length: size }, () => context.newId());
+  const template = newKeyRecord(context, options, ids[0]!, wrapping.kek, time);
+  const record = { ...template.record, origin: { job, item: firstItem } };
+
+  const body = encodeKeyRecord(record);
+  const keys = uniformRows(keyspace.key(record.id), 1, body, size);
+  const itemAt = keys.bodyAt + findItem(body, job);
+  const histories = uniformRows(
+    keyspace.history(record.id, 1, 1),
+    1,
+    encodeHistory(template.first.entries[0]!),
+    size,
+  );
+  const materials = generateRows(context, options, wrapping, ids);
+  for (let i = 0; i < size; i++) {
+    copyInto(ids[i]!, 0, 16, keys.buffer, i * keys.stride + 1);
+    copyInto(ids[i]!, 0, 16, histories.buffer, i * histories.stride + 1);
+    keys.buffer.set(encodeItem(firstItem + i), i * keys.stride + itemAt);
+  }
+  const digests = sealUniform(vault, records.key, keys);
+  sealUniform(vault, records.key, materials);
+  sealUniform(vault, records.key, histories);
+
+  const entries = indexTemplates(record);
+  const gates = wrapsKeys(record) ? sealGates(context, ids) : null;
+  const batch: Batch = { checks: [], mutations: [], rows: new Uint8Array(size * BULK_ROW_LENGTH) };
+  for (let i = 0; i < size; i++) {
+    const key = rowKey(keys, i);
+    batch.checks.push({ key, version: null });
+    batch.mutations.push({ kind: "put", key, value: rowValue(keys, i) });
+    batch.mutations.push({ kind: "put", key: rowKey(materials, i), value: rowValue(materials, i) });
+    batch.mutations.push({ kind: "put", key: rowKey(histories, i), value: rowValue(histories, i) });
+    for (const { entry, idAt } of entries) {
+      const patched = entry.slice();
+      copyInto(ids[i]!, 0, 16, patched, idAt);
+      batch.mutations.push({ kind: "put", key: patched, value: EMPTY });
+    }
+    if (gates !== null)
+      batch.mutations.push({ kind: "put", key: rowKey(gates, i), value: rowValue(gates, i) });
+    putBulkRow(batch.rows, i, ids[i]!, 1, digests, i * 32);
+  }
+  return batch;
+}
+
+/** Where the 4 bytes of the item number stand in an encoded key record: behind the job's id and two heads. */
+function findItem(body: Uint8Array, job: Id): number {
+  // Field 11, a byte string of 16; field 12, a byte string of 4: see `record.ts`.
+  for (let at = 0; at + 24 <= body.length; at++) {
+    if (body[at] !== 0x0b || body[at + 1] !== 0x50 || body[at + 18] !== 0x0c || body[at + 19] !== 0x44)
+      continue;
+    if (job.every((byte, i) => body[at + 2 + i] === byte)) return at + 20;
+  }
+  throw new KeyloomError("CORE_INTERNAL", { message: "a key record's template has no item number" });
+}
+
+function generateRows(
+  context: StoreContext,
+  options: CheckedOptions,
+  wrapping: WrappingVersion,
+  ids: readonly Id[],
+): UniformRows {
+  const attributes = encodeMaterialAttributes({
+    algorithm: options.algorithm,
+    usages: options.usages,
+    exportable: options.exportable,
+    key: ids[0]!,
+    version: 1,
+    kek: wrapping.kek,
+    kekVersion: wrapping.version,
+  });
+  const all = new Uint8Array(ids.length * ATTRIBUTES_LENGTH);
+  ids.forEach((id, i) => {
+    all.set(attributes, i * ATTRIBUTES_LENGTH);
+    copyInto(id, 0, 16, all, i * ATTRIBUTES_LENGTH + 8);
+  });
+  const wrapped = context.vault.generateAndWrapBatch(wrapping.handle, all, ids.length);
+  const length = wrapped.length / ids.length;
+  const rows = uniformRows(
+    keyspace.material(wrapping.kek, wrapping.version, ids[0]!, 1),
+    1,
+    materialBody(attributes, wrapped.subarray(0, length)),
+    ids.length,
+  );
+  const wrappedAt = rows.bodyAt + FIXED_ATTRIBUTES;
+  for (let i = 0; i < ids.length; i++) {
+    copyInto(ids[i]!, 0, 16, rows.buffer, i * rows.stride + 21);
+    rows.buffer.set(wrapped.subarray(i * length, (i + 1) * length), i * rows.stride + wrappedAt);
+  }
+  return rows;
+}
+
+function sealGates(context: StoreContext, ids: readonly Id[]): UniformRows {
+  const gate = gateRecord(ids[0]!, 1, true, 1);
+  const rows = uniformRows(gate.storageKey, 1, gate.body, ids.length);
+  ids.forEach((id, i) => copyInto(id, 0, 16, rows.buffer, i * rows.stride + 1));
+  sealUniform(context.vault, context.records.key, rows);
+  return rows;
+}
+
+/** The index entries of a record and where each has the key's id: it is patched for every key. */
+function indexTemplates(record: Parameters<typeof indexKeys>[0]): { entry: Uint8Array; idAt: number }[] {
+  return indexKeys(record).map((entry) => {
+    for (let at = entry.length - 16; at > 0; at--) {
+      if (record.id.every((byte, i) => entry[at + i] === byte)) return { entry, idAt: at };
+    }
+    throw new KeyloomError("CORE_INTERNAL", { message: "an index entry does not hold its key's id" });
+  });
+}

@@ -1,0 +1,130 @@
+/**
+ * Destroying a version: its material and its cached handles go, its metadata stay for ever.
+ *
+ * A version that wraps other keys is destroyed in three steps, so that no key is lost to a race: close its gate
+ * (nothing can be put under it any more), scan what still lies under it, destroy.
+ */
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString } from "../foundation/ids.js";
+import { transition } from "../lifecycle/transition.js";
+import type { KeyRecord, KeyVersion } from "../keys/record.js";
+import type { StoredKey } from "../keys/reads.js";
+import { advance, applyDueDates, withRow } from "../keys/versions.js";
+import { ranges } from "../storage/keyspace.js";
+import { announce, changeOf } from "./change.js";
+import { chooseVersion, readForChange } from "./change-state.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { setGate } from "./upkeep.js";
+import { wrapsKeys } from "./wrapping.js";
+
+export interface DestroyOptions {
+  /** May be left out where the key has one version only. */
+  version?: number | undefined;
+  /** Destroy a wrapping-key version although keys still lie under it: all of them become unreadable. */
+  cryptoShred?: boolean | undefined;
+}
+
+export interface DestroyResult {
+  stored: StoredKey;
+  version: number;
+  /**
+   * `deleted`: the wrapped material is gone from the store, but old pages, logs, replicas and backups may still
+   * hold it. `cryptographic`: the version that wrapped it was destroyed before, so no copy opens any more.
+   */
+  erasure: "deleted" | "cryptographic";
+  /** How many keys became unreadable with it (`cryptoShred`). */
+  shredded: number;
+}
+
+/** Counting stops here: the refusal then says "at least". */
+const COUNT_LIMIT = 100_000;
+
+async function countDependents(context: StoreContext, record: KeyRecord, version: number): Promise<number> {
+  let count = 0;
+  const range = ranges.materialUnder(record.id, version);
+  for await (const entry of context.storage.list(range, { keysOnly: true, limit: COUNT_LIMIT })) {
+    if (entry.key.length > 0) count++;
+  }
+  return count;
+}
+
+function refuseDependents(record: KeyRecord, version: number, dependents: number): KeyloomError {
+  const count = dependents === COUNT_LIMIT ? `at least ${dependents}` : String(dependents);
+  return new KeyloomError("KEY_HAS_DEPENDENTS", {
+    message:
+      `${count} keys are still wrapped under version ${version} of ${record.name ?? idToString(record.id)}: ` +
+      `rewrap them first, or ask for crypto-shredding`,
+    keyId: idToString(record.id),
+    version,
+    dependents,
+  });
+}
+
+/** Closes the gate of a version and makes sure that nothing lies under it. Returns what will be shredded. */
+async function clearWrappingVersion(
+  context: StoreContext,
+  record: KeyRecord,
+  row: KeyVersion,
+  shred: boolean,
+): Promise<number> {
+  const { version } = row;
+  if (!shred) {
+    // A look before the gate is touched: a refusal should leave everything as it was.
+    const dependents = await countDependents(context, record, version);
+    if (dependents > 0) throw refuseDependents(record, version, dependents);
+  }
+  await setGate(context, record, version, false);
+  const dependents = await countDependents(context, record, version);
+  if (dependents > 0 && !shred) {
+    await setGate(context, record, version, true);
+    throw refuseDependents(record, version, dependents);
+  }
+  return dependents;
+}
+
+/**
+ * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED` (an active version can't be destroyed),
+ * `KEY_HAS_DEPENDENTS` with their count
+ */
+export async function destroyVersion(
+  context: StoreContext,
+  reference: string,
+  options: DestroyOptions,
+): Promise<DestroyResult> {
+  const first = await readForChange(context, reference);
+  const chosen = chooseVersion(first.record, options.version);
+  authorize(context, "destroy", first.record.owner);
+  const firstTime = commandTime(context, first.record.time);
+  // Refused before any gate is closed.
+  transition(applyDueDates(chosen, firstTime, context.principal.entity).row.state, "destroy");
+  const shredded = wrapsKeys(first.record)
+    ? await clearWrappingVersion(context, first.record, chosen, options.cryptoShred === true)
+    : 0;
+
+  const { result } = await execute(context, async () => {
+    const before = await readForChange(context, reference);
+    const decision = authorize(context, "destroy", before.record.owner);
+    const time = commandTime(context, before.record.time);
+    const row = chooseVersion(before.record, chosen.version);
+    const moved = advance(row, "destroy", time, context.principal.entity);
+    const record = withRow(before.record, moved.row, time);
+    const change = changeOf(before, record, [moved]);
+    const material = await context.ring.findMaterial(before, row.version);
+    if (material !== null) {
+      change.checks.push({ key: material.entry.key, version: material.entry.version });
+      change.mutations.push({ kind: "delete", key: material.entry.key });
+    }
+    await announce(context, change);
+    const stored = { record, revision: before.revision + 1, storageVersion: "" };
+    return {
+      result: { stored, erasure: material === null ? ("cryptographic" as const) : ("deleted" as const) },
+      plan: {
+        ...change,
+        time,
+        event: { ...eventBy(context, "destroy", decision), subjects: change.subjects },
+      },
+    };
+  });
+  context.ring.forget(result.stored.record.id);
+  return { ...result, version: chosen.version, shredded };
+}

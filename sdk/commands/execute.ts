@@ -1,0 +1,94 @@
+/** Runs commands: a plan is built from what was just read, committed, and built anew when a check failed. */
+import type { Clock } from "../foundation/clock.js";
+import { KeyloomError } from "../foundation/errors.js";
+import type { RandomSource } from "../foundation/random.js";
+import type { Id } from "../foundation/ids.js";
+import type { Vault } from "../crypto/core.js";
+import type { Records } from "../crypto/records.js";
+import type { KeyRing } from "../keys/keyring.js";
+import { evaluate } from "../policy/evaluate.js";
+import type { Decision, Operation, Principal } from "../policy/model.js";
+import type { StorageAdapter } from "../storage/adapter.js";
+import type { Sha256 } from "../audit/intake.js";
+import type { Committer, CommitResult, Plan } from "./committer.js";
+
+/** Everything that a command or a service of one open store works with. */
+export interface StoreContext {
+  storage: StorageAdapter;
+  vault: Vault;
+  records: Records;
+  sha256: Sha256;
+  clock: Clock;
+  random: RandomSource;
+  newId: () => Id;
+  committer: Committer;
+  ring: KeyRing;
+  principal: Principal;
+  /** The entity that the built-in policy is about. */
+  storeOwner: Id;
+  /** The store's mark: no time below it is used. */
+  markTime: number;
+}
+
+const RETRIES = 16;
+
+/**
+ * Asks policy.
+ *
+ * @param owner - the owner of the key concerned, `null` where there is none yet
+ * @throws {KeyloomError} `POLICY_DENIED` with the rules that decided
+ */
+export function authorize(context: StoreContext, operation: Operation, owner: Id | null): Decision {
+  const decision = evaluate(context.storeOwner, { principal: context.principal, operation, owner });
+  if (decision.allowed) return decision;
+  throw new KeyloomError("POLICY_DENIED", {
+    message: `policy ${decision.policy} does not permit ${operation}`,
+    operation,
+    policy: decision.policy,
+    rules: decision.rules,
+  });
+}
+
+/** The fields of an event that follow from who acts and what policy said. */
+export function eventBy(
+  context: StoreContext,
+  operation: Operation | "init",
+  decision: Decision,
+): Pick<
+  Plan["event"],
+  "operation" | "entity" | "authenticated" | "policy" | "policyVersion" | "decision" | "reasons"
+> {
+  return {
+    operation,
+    entity: context.principal.entity,
+    authenticated: context.principal.authenticated,
+    policy: decision.policy,
+    policyVersion: decision.policyVersion,
+    decision: decision.allowed ? "allow" : "deny",
+    reasons: decision.rules,
+  };
+}
+
+/** The time a command works at: never below the store's mark or the key's own time. */
+export function commandTime(context: StoreContext, keyTime = 0): number {
+  return Math.max(context.clock.now(), keyTime, context.markTime);
+}
+
+/**
+ * Builds and commits a plan until no check fails.
+ *
+ * @param build - reads, decides and plans; called again after a conflict, so it must read afresh
+ * @returns what `build` returned beside its plan, and the result of the commit
+ * @throws {KeyloomError} `STORE_CONFLICT` when others keep changing the same records
+ */
+export async function execute<T>(
+  context: StoreContext,
+  build: () => Promise<{ plan: Plan; result: T }>,
+): Promise<{ result: T; commit: Extract<CommitResult, { committed: true }> }> {
+  for (let attempt = 0; attempt < RETRIES; attempt++) {
+    const { plan, result } = await build();
+    const commit = await context.committer.commit(plan);
+    if (commit.committed) return { result, commit };
+  }
+  throw new KeyloomError("STORE_CONFLICT", { message: "others keep changing the same records; try again" });
+}

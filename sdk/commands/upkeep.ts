@@ -1,0 +1,84 @@
+/** Changes that are no command on a key: each a named operation in one table, committed with its event. */
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString } from "../foundation/ids.js";
+import type { UnsealedRecord } from "../crypto/records.js";
+import type { KeyRecord } from "../keys/record.js";
+import { gateRecord, readGate } from "../keys/store-records.js";
+import type { Mutation } from "../storage/adapter.js";
+import { keyspace } from "../storage/keyspace.js";
+import type { Committer, Plan } from "./committer.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+
+/** The operations of this room as they stand in events. */
+export const UPKEEP_OPERATIONS = {
+  init: "the store came into being",
+  "close-gate": "nothing can be put under a wrapping-key version any more",
+  "open-gate": "material can be put under a wrapping-key version again",
+} as const;
+
+export type UpkeepOperation = keyof typeof UPKEEP_OPERATIONS;
+
+/** Opens or closes the gate of a wrapping-key version. Does nothing where it already is so. */
+export async function setGate(
+  context: StoreContext,
+  record: KeyRecord,
+  version: number,
+  open: boolean,
+): Promise<void> {
+  const operation: UpkeepOperation = open ? "open-gate" : "close-gate";
+  const gate = await readGate(context.storage, context.records, record.id, version);
+  if (gate?.open === open) return;
+  await execute(context, async () => {
+    const decision = authorize(context, "destroy", record.owner);
+    const current = await readGate(context.storage, context.records, record.id, version);
+    if (current === null) {
+      throw new KeyloomError("STORE_DAMAGED", {
+        message: `the gate of version ${version} is missing`,
+        keyId: idToString(record.id),
+      });
+    }
+    const key = keyspace.gate(record.id, version);
+    return {
+      result: undefined,
+      plan: {
+        checks: [{ key, version: current.storageVersion }],
+        records: [gateRecord(record.id, version, open, current.revision + 1)],
+        mutations: [],
+        time: commandTime(context, record.time),
+        event: {
+          ...eventBy(context, "destroy", decision),
+          operation,
+          subjects: [{ key: record.id, version }],
+        },
+      },
+    };
+  });
+}
+
+/** What a new store is made of: records, and the slot table, which is sealed under a key of its own. */
+export interface InitialStore {
+  records: readonly UnsealedRecord[];
+  slotTable: Mutation;
+  time: number;
+  event: Plan["event"];
+}
+
+/**
+ * Writes a new store in one commit that checks the header absent.
+ *
+ * @throws {KeyloomError} `STORE_EXISTS` when another process was first
+ */
+export async function initStore(committer: Committer, initial: InitialStore): Promise<void> {
+  const result = await committer.commit({
+    checks: [{ key: keyspace.header(), version: null }],
+    records: initial.records,
+    mutations: [initial.slotTable],
+    time: initial.time,
+    event: { ...initial.event, operation: "init" satisfies UpkeepOperation },
+  });
+  if (!result.committed) {
+    throw new KeyloomError("STORE_EXISTS", {
+      message: "the store was initialised by another process meanwhile",
+    });
+  }
+}

@@ -1,0 +1,93 @@
+/** The wrapping side of a command that puts material: which version wraps, and that its gate is open. */
+import { equalBytes } from "../foundation/bytes.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString, type Id } from "../foundation/ids.js";
+import { USAGES } from "../crypto/algorithms.js";
+import type { Handle } from "../crypto/core.js";
+import { encodeMaterialAttributes, materialBody, ROOT_ID } from "../crypto/material.js";
+import type { UnsealedRecord } from "../crypto/records.js";
+import type { KeyRecord } from "../keys/record.js";
+import type { StoredKey } from "../keys/reads.js";
+import { readGate } from "../keys/store-records.js";
+import { currentVersion } from "../keys/use.js";
+import type { Check } from "../storage/adapter.js";
+import { keyspace } from "../storage/keyspace.js";
+import { authorize, commandTime, type StoreContext } from "./execute.js";
+
+/** A wrapping-key version that material may be put under now. */
+export interface WrappingVersion {
+  kek: Id;
+  version: number;
+  /** Use it before the next `await`. */
+  handle: Handle;
+  /** That the gate is still as it was seen: open. */
+  gateCheck: Check;
+}
+
+/**
+ * The current version of a wrapping key, allowed to protect and with an open gate.
+ *
+ * @param kek - `ROOT_ID` for the root key
+ * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_NOT_USABLE`
+ */
+export async function openWrappingVersion(context: StoreContext, kek: Id): Promise<WrappingVersion> {
+  const { ring, storage, records } = context;
+  let version = ring.root.version;
+  let stored: StoredKey | null = null;
+  if (!equalBytes(kek, ROOT_ID)) {
+    stored = await ring.lookupId(kek);
+    if (stored === null) {
+      throw new KeyloomError("KEY_NOT_FOUND", {
+        message: "there is no such wrapping key",
+        keyId: idToString(kek),
+      });
+    }
+    const { grants } = authorize(context, "create", stored.record.owner);
+    const row = currentVersion(stored.record, "wrap", commandTime(context, stored.record.time), grants);
+    version = row.version;
+  }
+  const gate = await readGate(storage, records, kek, version);
+  if (gate === null || !gate.open) {
+    throw new KeyloomError("KEY_NOT_USABLE", {
+      message: `nothing can be put under version ${version} of this wrapping key any more`,
+      keyId: idToString(kek),
+      version,
+      reason: "gate-closed",
+    });
+  }
+  return {
+    kek,
+    version,
+    handle: stored === null ? ring.root.handle : await ring.handle(stored, version),
+    gateCheck: { key: keyspace.gate(kek, version), version: gate.storageVersion },
+  };
+}
+
+/** Generates a version's material under `wrapping` and returns its record. Nothing is awaited. */
+export function generateMaterial(
+  context: StoreContext,
+  record: KeyRecord,
+  version: number,
+  wrapping: WrappingVersion,
+): UnsealedRecord {
+  const attributes = encodeMaterialAttributes({
+    algorithm: record.algorithm,
+    usages: record.usages,
+    exportable: record.exportable,
+    key: record.id,
+    version,
+    kek: wrapping.kek,
+    kekVersion: wrapping.version,
+  });
+  const wrapped = context.vault.generateAndWrapBatch(wrapping.handle, attributes, 1);
+  return {
+    storageKey: keyspace.material(wrapping.kek, wrapping.version, record.id, version),
+    revision: 1,
+    body: materialBody(attributes, wrapped),
+  };
+}
+
+/** A key that wraps others needs a gate for each of its versions. */
+export function wrapsKeys(record: KeyRecord): boolean {
+  return (record.usages & USAGES.wrap) !== 0;
+}

@@ -1,0 +1,29 @@
+/** `keyloom`: the public API. Storage drivers, the core's byte-level door and test tools have entries of their own. */
+export { KeyManager } from "./key-manager.js";
+export type {
+  CreateKeyOptions,
+  CreateManyOptions,
+  DestroyOutcome,
+  KeyPage,
+  KeyReference,
+  ListOptions,
+  OpenOptions,
+  VersionOption,
+} from "./key-manager.js";
+export type { Key, KeyVersionInfo } from "./keys/view.js";
+export type { AuditEntry } from "./audit/view.js";
+export type { Algorithm, Usage } from "./crypto/algorithms.js";
+export type { State, RevocationReason } from "./lifecycle/states.js";
+export { Job } from "./commands/jobs.js";
+export type { JobOptions, JobProgress } from "./commands/jobs.js";
+export type { CreateManySummary } from "./commands/create-many.js";
+export type { RewrapSummary } from "./rotation/rewrap.js";
+export type { RotateOptions } from "./rotation/rotate.js";
+export type { DestroyOptions } from "./commands/destroy.js";
+export type { MessageOptions } from "./messages/messages.js";
+export type { AgeSource } from "./messages/age/byte-source.js";
+export { passphrase, rawKey } from "./unlock/methods.js";
+export type { PassphraseOptions, UnlockMethod } from "./unlock/methods.js";
+export { CoreError, ERROR_CODES, isKeyloomError, KeyloomError } from "./foundation/errors.js";
+export type { ErrorClass, ErrorCode } from "./foundation/errors.js";
+export type { StorageAdapter } from "./storage/adapter.js";

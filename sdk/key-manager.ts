@@ -1,0 +1,413 @@
+/**
+ * The high-level door. Clock, randomness and storage enter here; the rooms behind it get them as arguments.
+ */
+import { fromHex, toHex } from "./foundation/bytes.js";
+import { systemClock, type Clock } from "./foundation/clock.js";
+import { KeyloomError } from "./foundation/errors.js";
+import { idGenerator, idToString, isIdText, parseId, type Id } from "./foundation/ids.js";
+import { hostRandom, type RandomSource } from "./foundation/random.js";
+import { ALGORITHMS, requireAlgorithm } from "./crypto/algorithms.js";
+import { loadCoreWith, type Core } from "./crypto/core.js";
+import { ROOT_ID } from "./crypto/material.js";
+import type { State } from "./lifecycle/states.js";
+import type { Principal } from "./policy/model.js";
+import type { StorageAdapter } from "./storage/adapter.js";
+import { checkTags } from "./keys/names.js";
+import { KeyRing } from "./keys/keyring.js";
+import { listKeys, MAX_PAGE } from "./keys/listing.js";
+import type { StoredKey } from "./keys/reads.js";
+import { viewOfKey, type Key } from "./keys/view.js";
+import { tailIntake, walkIntake } from "./audit/intake.js";
+import { viewOfEntry, type AuditEntry } from "./audit/view.js";
+import { changeState } from "./commands/change-state.js";
+import { checkCreateOptions, createKey, type CreateOptions } from "./commands/create.js";
+import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
+import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
+import { authorize, commandTime, type StoreContext } from "./commands/execute.js";
+import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
+import type { UnlockMethod } from "./unlock/methods.js";
+import { openStore } from "./unlock/open-store.js";
+import {
+  decryptMessage,
+  decryptStream,
+  encryptMessage,
+  encryptStream,
+  type MessageOptions,
+} from "./messages/messages.js";
+import type { AgeSource } from "./messages/age/byte-source.js";
+import { rewrapKey, type RewrapSummary } from "./rotation/rewrap.js";
+import { rotateKey, type RotateOptions } from "./rotation/rotate.js";
+
+/** A key by its id (a UUID), by its name, or as the object that another call returned. */
+export type KeyReference = string | { readonly id: string };
+
+export interface OpenOptions {
+  storage: StorageAdapter;
+  /** `passphrase(…)` or `rawKey(…)`. */
+  unlock: UnlockMethod;
+  /** `false`: never initialise an empty store, fail with `STORE_NOT_FOUND`. Default: initialise it. */
+  create?: boolean | undefined;
+  /**
+   * Milliseconds within which a restriction made by another process takes effect here. Default 1000; 0 looks at
+   * the store at every use.
+   */
+  freshness?: number | undefined;
+}
+
+/** What tests may replace. Not re-exported by the package's main entry. */
+export interface Internals {
+  clock?: Clock;
+  random?: RandomSource;
+  /** `false`: the scalar build of the core. */
+  simd?: boolean;
+}
+
+export interface CreateKeyOptions extends CreateOptions {
+  /** The wrapping key. Default: the root key. */
+  under?: KeyReference | undefined;
+}
+
+export interface CreateManyOptions extends Omit<CreateKeyOptions, "name">, JobOptions {}
+
+export interface VersionOption {
+  /** The version meant. May be left out where the key has only one. */
+  version?: number | undefined;
+}
+
+export interface DestroyOutcome {
+  key: Key;
+  version: number;
+  /** `deleted`: gone from the store, but not from its old pages, logs and backups; `cryptographic`: from those too. */
+  erasure: "deleted" | "cryptographic";
+  /** How many keys became unreadable with it (`cryptoShred`). */
+  shredded: number;
+}
+
+export interface ListOptions {
+  tag?: string | undefined;
+  /** Some version is in this state. */
+  state?: State | undefined;
+  under?: KeyReference | undefined;
+  algorithm?: string | undefined;
+  /** At most so many keys, 1 to 1000. Default 100. */
+  limit?: number | undefined;
+  /** The `cursor` of the page before. */
+  cursor?: string | undefined;
+}
+
+export interface KeyPage {
+  keys: Key[];
+  /** Pass it on for the next page; `null` after the last. A page may be short, and even empty, before that. */
+  cursor: string | null;
+}
+
+const DEFAULT_FRESHNESS_MS = 1000;
+/** Of the core's 1024 slots, so many hold cached keys; the rest is for root, MAC key and keys in flight. */
+const CACHED_HANDLES = 768;
+
+function referenceOf(key: KeyReference): string {
+  const reference = typeof key === "string" ? key : key?.id;
+  if (typeof reference !== "string")
+    throw new TypeError("a key is named by its id, its name or a Key object");
+  return reference;
+}
+
+/** An open store: everything that can be done with its keys. */
+export class KeyManager {
+  readonly #context: StoreContext;
+  readonly #core: Core;
+  readonly #running = new Set<Job<unknown>>();
+  #closed = false;
+
+  /** @internal Managers are made by `open`. */
+  constructor(core: Core, context: StoreContext) {
+    this.#core = core;
+    this.#context = context;
+  }
+
+  /**
+   * Opens a store, and initialises an empty one unless `create` is false.
+   *
+   * The manager owns the adapter from here on: `close` closes it, and so does a failed `open`.
+   *
+   * @throws {KeyloomError} `UNLOCK_FAILED` for a wrong secret; `STORE_NOT_FOUND`, `STORE_DAMAGED`,
+   * `STORE_NEWER_FORMAT`; `CORE_NO_RANDOM` and `CORE_UNSUPPORTED` where the host lacks what the core needs
+   */
+  static open(options: OpenOptions): Promise<KeyManager> {
+    return openWith(options, {});
+  }
+
+  /**
+   * Generates a key.
+   *
+   * @throws {KeyloomError} `KEY_NAME_TAKEN`, `KEY_INVALID_NAME`, `KEY_ALGORITHM_NOT_SUPPORTED`, `KEY_USAGE_CONFLICT`,
+   * `KEY_INVALID_OPTION`; for `under`, `KEY_NOT_FOUND` and `KEY_NOT_USABLE`
+   */
+  async create(options: CreateKeyOptions): Promise<Key> {
+    const context = this.#open();
+    const checked = checkCreateOptions(options);
+    return this.#view(await createKey(context, checked, await this.#wrappingId(options.under)));
+  }
+
+  /**
+   * Generates many keys of one kind, in batches that are committed one by one. Await the job, or iterate over its
+   * progress. The keys have no names; `get(…).origin` has the job's id and each key's number in it.
+   *
+   * @throws {KeyloomError} through the job: as `create`, and `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH`
+   */
+  createMany(count: number, options: CreateManyOptions): Job<CreateManySummary> {
+    const context = this.#open();
+    if (!Number.isInteger(count) || count < 1 || count > MAX_ITEMS) {
+      throw new KeyloomError("KEY_INVALID_OPTION", { message: `count must be from 1 to ${MAX_ITEMS}` });
+    }
+    const checked = checkCreateOptions({ ...options, name: undefined });
+    return this.#job(options, async (control, job) => {
+      const kek = await this.#wrappingId(options.under);
+      return { job: idToString(job), created: await createMany(context, control, job, checked, kek, count) };
+    });
+  }
+
+  /** A key's metadata. `null`: there is no such key. A destroyed key is found for ever. */
+  async get(key: KeyReference): Promise<Key | null> {
+    const context = this.#open();
+    const stored = await context.ring.lookup(referenceOf(key));
+    if (stored === null) return null;
+    authorize(context, "read", stored.record.owner);
+    return this.#view(stored);
+  }
+
+  /** One page of keys, oldest first. */
+  async list(options: ListOptions = {}): Promise<KeyPage> {
+    const context = this.#open();
+    authorize(context, "read", null);
+    const { tag, state, under, algorithm, cursor } = options;
+    const filter = {
+      tag: tag === undefined ? undefined : checkTags([tag])[0],
+      state,
+      wrappedBy: under === undefined ? undefined : await this.#wrappingId(under),
+      algorithm: algorithm === undefined ? undefined : ALGORITHMS[requireAlgorithm(algorithm)].id,
+    };
+    const page = await listKeys(
+      context.storage,
+      context.records,
+      filter,
+      commandTime(context),
+      options.limit ?? Math.min(100, MAX_PAGE),
+      cursor === undefined ? undefined : decodeCursor(cursor),
+    );
+    return {
+      keys: page.keys.map((stored) => this.#view(stored)),
+      cursor: page.next === null ? null : toHex(page.next),
+    };
+  }
+
+  /**
+   * Encrypts a message of at most 1 MiB under the key's current version. Longer data: `encryptStream`.
+   *
+   * @returns an envelope, 93 bytes longer than `plaintext`; it names its key, so `decrypt` needs none
+   */
+  async encrypt(key: KeyReference, plaintext: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
+    return encryptMessage(this.#open(), referenceOf(key), plaintext, options);
+  }
+
+  /**
+   * Opens an envelope with the key version that it names.
+   *
+   * @throws {KeyloomError} `MESSAGE_AUTHENTICATION_FAILED`, one code whatever was changed; `MESSAGE_MALFORMED`;
+   * `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `KEY_DESTROYED`
+   */
+  async decrypt(sealed: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
+    return decryptMessage(this.#open(), sealed, options);
+  }
+
+  /** Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read. */
+  encryptStream(key: KeyReference, source: AgeSource): ReadableStream<Uint8Array> {
+    return encryptStream(this.#open(), referenceOf(key), source);
+  }
+
+  /**
+   * Decrypts an age v1 file made by `encryptStream`. Every chunk is authentic when it leaves, but only the end of
+   * the stream says that nothing is missing: use what was read only after that.
+   */
+  decryptStream(source: AgeSource): ReadableStream<Uint8Array> {
+    return decryptStream(this.#open(), source);
+  }
+
+  /** Activates the newest version that waits for it. */
+  async activate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
+    return this.#view(await changeState(this.#open(), referenceOf(key), "activate", options.version));
+  }
+
+  /** Ends a version's protecting; what it protected can still be processed. */
+  async deactivate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
+    return this.#view(await changeState(this.#open(), referenceOf(key), "deactivate", options.version));
+  }
+
+  /** Adds a version with fresh material, which becomes the current one. The old version stays active. */
+  async rotate(key: KeyReference, options: RotateOptions = {}): Promise<Key> {
+    return this.#view(await rotateKey(this.#open(), referenceOf(key), options));
+  }
+
+  /**
+   * Moves everything wrapped under old versions of a wrapping key to its current version, in batches.
+   *
+   * @throws {KeyloomError} through the job: `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `STORE_DAMAGED`, `JOB_CANCELLED`
+   */
+  rewrap(key: KeyReference, options: JobOptions = {}): Job<RewrapSummary> {
+    const context = this.#open();
+    const reference = referenceOf(key);
+    return this.#job(options, async (control, job) => {
+      const stored = await this.#require(reference);
+      return { job: idToString(job), rewrapped: await rewrapKey(context, control, job, stored) };
+    });
+  }
+
+  /**
+   * Destroys the material of a version, for ever. Its metadata stay.
+   *
+   * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED` (an active version must be deactivated first),
+   * `KEY_HAS_DEPENDENTS` with the count of keys still wrapped under it
+   */
+  async destroy(key: KeyReference, options: DestroyOptions = {}): Promise<DestroyOutcome> {
+    const { stored, ...outcome } = await destroyVersion(this.#open(), referenceOf(key), options);
+    return { key: this.#view(stored), ...outcome };
+  }
+
+  /**
+   * Walks every writer's chain of audit entries and verifies it on the way.
+   *
+   * @throws {KeyloomError} `STORE_DAMAGED` at the first entry that was changed, removed, put in or moved
+   */
+  async *audit(): AsyncGenerator<AuditEntry, void> {
+    const { storage, records, sha256 } = this.#open();
+    for await (const entry of walkIntake(storage, records, sha256)) yield viewOfEntry(entry);
+  }
+
+  /** The newest audit entries, newest first. Authentic, but their chains are not walked: `audit` does that. */
+  async auditTail(limit = 20): Promise<AuditEntry[]> {
+    const { storage, records } = this.#open();
+    return (await tailIntake(storage, records, limit)).map(viewOfEntry);
+  }
+
+  /** Cancels running jobs and waits for them, wipes every key from the core, closes the storage. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const job of this.#running) job.cancel("the manager was closed");
+    await Promise.allSettled([...this.#running]);
+    this.#context.ring.close();
+    this.#core.vault.disposeAll();
+    await this.#context.storage.close();
+  }
+
+  #open(): StoreContext {
+    if (!this.#closed) return this.#context;
+    throw new KeyloomError("STORE_CLOSED", { message: "this manager is closed" });
+  }
+
+  #view(stored: StoredKey): Key {
+    return viewOfKey(stored.record, commandTime(this.#context));
+  }
+
+  async #require(reference: string): Promise<StoredKey> {
+    const stored = await this.#context.ring.lookup(reference);
+    if (stored !== null) return stored;
+    throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
+  }
+
+  async #wrappingId(under: KeyReference | undefined): Promise<Id> {
+    return under === undefined ? ROOT_ID : (await this.#require(referenceOf(under))).record.id;
+  }
+
+  #job<S>(options: JobOptions, run: (control: JobControl, id: Id) => Promise<S>): Job<S> {
+    if (options.job !== undefined && !isIdText(options.job)) {
+      throw new KeyloomError("KEY_INVALID_OPTION", { message: "a job's id is a lower-case UUID" });
+    }
+    const id = options.job === undefined ? this.#context.newId() : parseId(options.job);
+    const job = new Job<S>(idToString(id), this.#context.clock, options.signal, (control) =>
+      run(control, id),
+    );
+    this.#running.add(job);
+    job.finally(() => this.#running.delete(job)).catch(() => undefined);
+    return job;
+  }
+}
+
+function decodeCursor(cursor: string): Uint8Array {
+  try {
+    return fromHex(cursor);
+  } catch {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: "a cursor comes from a page before and is not changed",
+    });
+  }
+}
+
+/** Opens with what tests replace. `index.ts` does not re-export it; `keyloom/testing` does. */
+export async function openWith(options: OpenOptions, internals: Internals): Promise<KeyManager> {
+  const { storage, unlock, freshness = DEFAULT_FRESHNESS_MS } = options;
+  if (typeof freshness !== "number" || !(freshness >= 0)) {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: "freshness must be a number of milliseconds, 0 or more",
+    });
+  }
+  const { clock = systemClock, random = hostRandom } = internals;
+  let core: Core | undefined;
+  try {
+    core = await loadCoreWith({
+      random,
+      ...(internals.simd === undefined ? {} : { simd: internals.simd }),
+    });
+    const newId = idGenerator(random, () => clock.now());
+    const opened = await openStore({
+      storage,
+      core,
+      clock,
+      random,
+      newId,
+      unlock,
+      create: options.create !== false,
+    });
+    const { vault } = core;
+    const { records, root, markTime, owner, committer } = opened;
+    const ring = new KeyRing({
+      storage,
+      vault,
+      records,
+      root,
+      clock,
+      freshness,
+      markTime,
+      handleLimit: CACHED_HANDLES,
+    });
+    const principal: Principal = { entity: owner, authenticated: "unlock" };
+    return new KeyManager(core, {
+      storage,
+      vault,
+      records,
+      sha256: core.sha256,
+      clock,
+      random,
+      newId,
+      committer,
+      ring,
+      principal,
+      storeOwner: owner,
+      markTime,
+    });
+  } catch (error) {
+    core?.vault.disposeAll();
+    await storage.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+// `await using` where the host knows it; Node 20 has no such symbol.
+if (typeof Symbol.asyncDispose === "symbol") {
+  Object.defineProperty(KeyManager.prototype, Symbol.asyncDispose, {
+    value(this: KeyManager): Promise<void> {
+      return this.close();
+    },
+  });
+}
+export interface KeyManager extends AsyncDisposable {}

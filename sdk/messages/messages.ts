@@ -1,0 +1,136 @@
+/** Encrypting and decrypting with managed keys: look up, decide, choose the version, use it. */
+import { requireBytes } from "../foundation/bytes.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString, type Id } from "../foundation/ids.js";
+import { randomBytes } from "../foundation/random.js";
+import type { Handle } from "../crypto/core.js";
+import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
+import type { StoredKey } from "../keys/reads.js";
+import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
+import type { AgeSource } from "./age/byte-source.js";
+import { decryptAgeStream, encryptAgeStream } from "./age/file.js";
+import { parseManagedKeyStanza, unwrapManagedKeyStanza, wrapManagedKeyStanza } from "./age/stanza.js";
+import { openEnvelope, parseEnvelope, sealEnvelope } from "./envelope.js";
+
+export interface MessageOptions {
+  /** Associated data: bound to the message, not stored in it. The same bytes are needed to open it. */
+  aad?: Uint8Array | undefined;
+}
+
+const NO_AAD = new Uint8Array(0);
+
+function aadOf(options: MessageOptions): Uint8Array {
+  const aad = options.aad ?? NO_AAD;
+  requireBytes(aad, "aad");
+  return aad;
+}
+
+/** @throws {KeyloomError} `KEY_NOT_FOUND` */
+async function lookup(context: StoreContext, reference: string): Promise<StoredKey> {
+  const stored = context.ring.cached(reference) ?? (await context.ring.lookup(reference));
+  if (stored !== null) return stored;
+  throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
+}
+
+/** The current version's number and handle, allowed to encrypt now. Use the handle before the next `await`. */
+async function encryptingVersion(
+  context: StoreContext,
+  stored: StoredKey,
+): Promise<{ version: number; handle: Handle }> {
+  const { record } = stored;
+  const { grants } = authorize(context, "encrypt", record.owner);
+  const { version } = currentVersion(record, "encrypt", commandTime(context, record.time), grants);
+  return { version, handle: await context.ring.handle(stored, version) };
+}
+
+async function decryptingHandle(context: StoreContext, keyId: Id, version: number): Promise<Handle> {
+  const stored = await lookup(context, idToString(keyId));
+  const { record } = stored;
+  const { grants } = authorize(context, "decrypt", record.owner);
+  const row = requireVersion(record, version);
+  requireUsable(record, row, "decrypt", commandTime(context, record.time), grants);
+  return context.ring.handle(stored, version);
+}
+
+/**
+ * Encrypts a short message (at most 1 MiB) under the current version of a key, into a compact envelope.
+ *
+ * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `KEY_DESTROYED`, `MESSAGE_TOO_LARGE`
+ */
+export async function encryptMessage(
+  context: StoreContext,
+  reference: string,
+  plaintext: Uint8Array,
+  options: MessageOptions,
+): Promise<Uint8Array> {
+  requireBytes(plaintext, "plaintext");
+  const aad = aadOf(options);
+  const stored = await lookup(context, reference);
+  const { version, handle } = await encryptingVersion(context, stored);
+  return sealEnvelope(context.vault, handle, stored.record.id, version, plaintext, aad);
+}
+
+/**
+ * Opens an envelope with the key version that it names.
+ *
+ * @throws {KeyloomError} `MESSAGE_MALFORMED`, `MESSAGE_AUTHENTICATION_FAILED`, `KEY_NOT_FOUND`, `KEY_NOT_USABLE`
+ */
+export async function decryptMessage(
+  context: StoreContext,
+  sealed: Uint8Array,
+  options: MessageOptions,
+): Promise<Uint8Array> {
+  requireBytes(sealed, "sealed");
+  const aad = aadOf(options);
+  const envelope = parseEnvelope(sealed);
+  const handle = await decryptingHandle(context, envelope.keyId, envelope.keyVersion);
+  return openEnvelope(context.vault, handle, envelope, aad);
+}
+
+/**
+ * Encrypts data of any length as an age v1 file, its file key wrapped under the current version of a key.
+ *
+ * The key is looked up when the result is first read; a refusal fails the stream.
+ */
+export function encryptStream(
+  context: StoreContext,
+  reference: string,
+  source: AgeSource,
+): ReadableStream<Uint8Array> {
+  return encryptAgeStream(
+    {
+      vault: context.vault,
+      random: (length) => randomBytes(context.random, length),
+      stanzas: async (fileKey) => {
+        const stored = await lookup(context, reference);
+        const { version, handle } = await encryptingVersion(context, stored);
+        return [wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey)];
+      },
+    },
+    source,
+  );
+}
+
+/**
+ * Decrypts an age v1 file that names a managed key of this store. Chunks leave once authenticated; that nothing
+ * is missing is known only at the end of the stream.
+ */
+export function decryptStream(context: StoreContext, source: AgeSource): ReadableStream<Uint8Array> {
+  return decryptAgeStream(
+    {
+      vault: context.vault,
+      unwrapFileKey: async (stanzas) => {
+        for (const candidate of stanzas) {
+          const stanza = parseManagedKeyStanza(candidate);
+          if (stanza === null) continue;
+          const handle = await decryptingHandle(context, stanza.keyId, stanza.keyVersion);
+          return unwrapManagedKeyStanza(context.vault, handle, stanza);
+        }
+        throw new KeyloomError("MESSAGE_MALFORMED", {
+          message: "the file is not encrypted to a managed key",
+        });
+      },
+    },
+    source,
+  );
+}

@@ -1,0 +1,178 @@
+/**
+ * Every storage key, one table. A storage key is one prefix byte and fixed-width big-endian fields;
+ * only a name or a tag has a variable length, and then it is followed by a zero byte (which neither can
+ * hold), so that no storage key is the beginning of another and a key's fields are never ambiguous.
+ */
+import { concat, copyInto, getU32, getU64, putU32, putU64, utf8 } from "../foundation/bytes.js";
+import { ID_LENGTH, type Id } from "../foundation/ids.js";
+import type { Range } from "./adapter.js";
+
+/** Prefix bytes. Gaps leave room beside their relatives; a byte never changes its meaning. */
+export const PREFIX = {
+  header: 0x01,
+  unlockSlots: 0x02,
+  mark: 0x03,
+  epoch: 0x04,
+  entity: 0x10,
+  key: 0x20,
+  history: 0x21,
+  material: 0x30,
+  gate: 0x31,
+  auditWriters: 0x40,
+  auditHead: 0x41,
+  auditIntake: 0x42,
+  job: 0x50,
+  leaseBeat: 0x51,
+  leaseFence: 0x52,
+  indexName: 0x60,
+  indexTag: 0x61,
+  indexOwner: 0x62,
+  indexState: 0x63,
+  indexDue: 0x64,
+} as const;
+
+export type Prefix = keyof typeof PREFIX;
+
+/** Prefixes whose values end in a MAC; the others are index entries, which carry no authority. */
+export const RECORD_PREFIXES = [
+  "header",
+  "unlockSlots",
+  "mark",
+  "epoch",
+  "entity",
+  "key",
+  "history",
+  "material",
+  "gate",
+  "auditWriters",
+  "auditHead",
+  "auditIntake",
+  "job",
+  "leaseBeat",
+  "leaseFence",
+] as const satisfies readonly Prefix[];
+
+const ZERO = new Uint8Array(1);
+
+function build(prefix: Prefix, ...fields: readonly (Uint8Array | number)[]): Uint8Array {
+  let length = 1;
+  for (const field of fields) length += typeof field === "number" ? 4 : field.length;
+  const key = new Uint8Array(length);
+  key[0] = PREFIX[prefix];
+  let offset = 1;
+  for (const field of fields) {
+    if (typeof field === "number") {
+      putU32(key, offset, field);
+      offset += 4;
+    } else {
+      key.set(field, offset);
+      offset += field.length;
+    }
+  }
+  return key;
+}
+
+function u64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  putU64(bytes, 0, value);
+  return bytes;
+}
+
+export const keyspace = {
+  header: (): Uint8Array => build("header"),
+  unlockSlots: (): Uint8Array => build("unlockSlots"),
+  mark: (): Uint8Array => build("mark"),
+  epoch: (): Uint8Array => build("epoch"),
+  entity: (id: Id): Uint8Array => build("entity", id),
+  key: (id: Id): Uint8Array => build("key", id),
+  history: (key: Id, version: number, n: number): Uint8Array => build("history", key, version, n),
+  material: (kek: Id, kekVersion: number, key: Id, version: number): Uint8Array =>
+    build("material", kek, kekVersion, key, version),
+  gate: (kek: Id, kekVersion: number): Uint8Array => build("gate", kek, kekVersion),
+  auditWriters: (): Uint8Array => build("auditWriters"),
+  auditHead: (writer: Id): Uint8Array => build("auditHead", writer),
+  auditIntake: (writer: Id, sequence: number): Uint8Array => build("auditIntake", writer, u64(sequence)),
+  job: (id: Id): Uint8Array => build("job", id),
+  indexName: (name: string): Uint8Array => build("indexName", utf8(name), ZERO),
+  indexTag: (tag: string, key: Id): Uint8Array => build("indexTag", utf8(tag), ZERO, key),
+  indexOwner: (owner: Id, key: Id): Uint8Array => build("indexOwner", owner, key),
+  indexState: (state: number, key: Id, version: number): Uint8Array =>
+    build("indexState", new Uint8Array([state]), key, version),
+  indexDue: (time: number, key: Id, version: number): Uint8Array =>
+    build("indexDue", u64(time), key, version),
+} as const;
+
+/** Every key that begins with `start`; `after`, a key in it, moves the beginning just behind that key. */
+function rangeOf(start: Uint8Array, after?: Uint8Array): Range {
+  const end = start.slice();
+  // A prefix byte is below 0xff, so the carry always ends.
+  let i = end.length - 1;
+  while (end[i] === 0xff) i--;
+  end[i]!++;
+  return { start: after === undefined ? start : concat(after, ZERO), end: end.slice(0, i + 1) };
+}
+
+/** Ranges of whole families. `after` continues a listing behind a key already seen. */
+export const ranges = {
+  everything: (): Range => ({ start: new Uint8Array(0), end: null }),
+  keys: (after?: Uint8Array): Range => rangeOf(build("key"), after),
+  entities: (): Range => rangeOf(build("entity")),
+  history: (key: Id, version?: number): Range =>
+    rangeOf(version === undefined ? build("history", key) : build("history", key, version)),
+  materialUnder: (kek: Id, kekVersion?: number, after?: Uint8Array): Range =>
+    rangeOf(kekVersion === undefined ? build("material", kek) : build("material", kek, kekVersion), after),
+  gates: (kek: Id): Range => rangeOf(build("gate", kek)),
+  auditIntake: (writer?: Id): Range =>
+    rangeOf(writer === undefined ? build("auditIntake") : build("auditIntake", writer)),
+  auditHeads: (): Range => rangeOf(build("auditHead")),
+  jobs: (): Range => rangeOf(build("job")),
+  byTag: (tag: string, after?: Uint8Array): Range => rangeOf(build("indexTag", utf8(tag), ZERO), after),
+  byOwner: (owner: Id, after?: Uint8Array): Range => rangeOf(build("indexOwner", owner), after),
+  byState: (state: number, after?: Uint8Array): Range =>
+    rangeOf(build("indexState", new Uint8Array([state])), after),
+} as const;
+
+/** `material/<kek>/<kek version>/<key>/<version>`: where each field stands. */
+export const MATERIAL_KEY = { kek: 1, kekVersion: 17, key: 21, version: 37, length: 41 } as const;
+
+export interface MaterialPath {
+  kek: Id;
+  kekVersion: number;
+  key: Id;
+  version: number;
+}
+
+export function parseMaterialKey(key: Uint8Array): MaterialPath {
+  return {
+    kek: key.slice(MATERIAL_KEY.kek, MATERIAL_KEY.kek + ID_LENGTH),
+    kekVersion: getU32(key, MATERIAL_KEY.kekVersion),
+    key: key.slice(MATERIAL_KEY.key, MATERIAL_KEY.key + ID_LENGTH),
+    version: getU32(key, MATERIAL_KEY.version),
+  };
+}
+
+/** The id right behind the prefix byte: of `key`, `entity`, `job`, `auditHead`, `auditIntake`. */
+export function idOfKey(key: Uint8Array): Id {
+  return key.slice(1, 1 + ID_LENGTH);
+}
+
+/** The id at the end of an index entry by tag or owner. */
+export function trailingId(key: Uint8Array): Id {
+  return key.slice(key.length - ID_LENGTH);
+}
+
+/** The key id of an index entry by state. */
+export function idOfStateEntry(key: Uint8Array): Id {
+  return key.slice(2, 2 + ID_LENGTH);
+}
+
+export function sequenceOfIntake(key: Uint8Array): number {
+  return getU64(key, 1 + ID_LENGTH);
+}
+
+/** Copies `key` and writes another id over the one behind its prefix byte. Bulk commands patch templates. */
+export function patchId(key: Uint8Array, id: Id): Uint8Array {
+  const out = key.slice();
+  copyInto(id, 0, ID_LENGTH, out, 1);
+  return out;
+}

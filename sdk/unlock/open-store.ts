@@ -1,0 +1,288 @@
+/**
+ * From a storage adapter and a secret to an authenticated store, in this order: header (not believed yet) → slot
+ * table → root key → MAC key (authenticated by its AEAD) → the MACs of header, slots, epoch and mark.
+ */
+import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
+import { MAX_TIME, type Clock } from "../foundation/clock.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
+import { ID_LENGTH, type Id } from "../foundation/ids.js";
+import { randomBytes, type RandomSource } from "../foundation/random.js";
+import { ALGORITHM, USAGE, type Core, type Handle } from "../crypto/core.js";
+import {
+  encodeMaterialAttributes,
+  MAC_ID,
+  materialBody,
+  ROOT_ID,
+  splitMaterial,
+} from "../crypto/material.js";
+import {
+  openRecords,
+  parseRecord,
+  recordPrefix,
+  recordsOf,
+  sealRecords,
+  type Records,
+  type UnsealedRecord,
+} from "../crypto/records.js";
+import { decodeMark, epochRecord, gateRecord, markRecord } from "../keys/store-records.js";
+import { encodeEntity } from "../entities/record.js";
+import { evaluate } from "../policy/evaluate.js";
+import type { Principal } from "../policy/model.js";
+import { Committer } from "../commands/committer.js";
+import { initStore } from "../commands/upkeep.js";
+import type { Entry, StorageAdapter } from "../storage/adapter.js";
+import { keyspace, ranges } from "../storage/keyspace.js";
+import type { UnlockMethod } from "./methods.js";
+import {
+  decodeSlotTable,
+  encodeSlotTable,
+  makeSlot,
+  openSlot,
+  ROOT_USAGES,
+  SALT_LENGTH,
+  slotMatches,
+  type SlotTable,
+} from "./slots.js";
+
+/** The format of the store as a whole. A newer one is refused before anything else is read. */
+export const STORE_FORMAT = 1;
+const FIRST_ROOT_VERSION = 1;
+const MAC_USAGES = USAGE.MAC_GENERATE | USAGE.MAC_VERIFY;
+
+export interface OpenParts {
+  storage: StorageAdapter;
+  core: Core;
+  clock: Clock;
+  random: RandomSource;
+  newId: () => Id;
+  unlock: UnlockMethod;
+  /** Initialise an empty store? */
+  create: boolean;
+}
+
+export interface OpenedStore {
+  storeId: Id;
+  owner: Id;
+  root: { handle: Handle; version: number };
+  records: Records;
+  markTime: number;
+  committer: Committer;
+}
+
+interface Header {
+  storeId: Id;
+  owner: Id;
+  created: number;
+}
+
+function encodeHeader(header: Header): Uint8Array {
+  return encodeCbor(cborMap([1, STORE_FORMAT], [2, header.storeId], [3, header.owner], [4, header.created]));
+}
+
+function decodeHeader(body: Uint8Array): Header {
+  const reader = CborReader.decode(body, "the store's header");
+  const format = reader.uint(1);
+  if (format > STORE_FORMAT) {
+    throw new KeyloomError("STORE_NEWER_FORMAT", {
+      message: `the store has format ${format}; this version reads up to ${STORE_FORMAT}`,
+      format,
+    });
+  }
+  return {
+    storeId: reader.bytes(2, ID_LENGTH),
+    owner: reader.bytes(3, ID_LENGTH),
+    created: reader.uint(4, MAX_TIME),
+  };
+}
+
+/**
+ * Opens a store, or initialises it where the whole key space is empty.
+ *
+ * @throws {KeyloomError} `UNLOCK_FAILED`, `STORE_NOT_FOUND` (empty, and `create` is false), `STORE_DAMAGED`,
+ * `STORE_NEWER_FORMAT`
+ */
+export async function openStore(parts: OpenParts): Promise<OpenedStore> {
+  const header = await parts.storage.get(keyspace.header());
+  if (header !== null) return openExisting(parts, header);
+  for await (const entry of parts.storage.list(ranges.everything(), { limit: 1, keysOnly: true })) {
+    throw new KeyloomError("STORE_DAMAGED", {
+      message: "the store holds entries but no header: it is damaged, or is no Keyloom store",
+      storageKey: entry.key,
+    });
+  }
+  if (!parts.create) {
+    throw new KeyloomError("STORE_NOT_FOUND", { message: "there is no store here; initialise one first" });
+  }
+  return initialise(parts);
+}
+
+/** Runs with the secret of the unlock method and wipes it afterwards. */
+async function withSecret<T>(method: UnlockMethod, use: (secret: Uint8Array) => T): Promise<T> {
+  const secret = await method.secret();
+  try {
+    return use(secret);
+  } finally {
+    secret.fill(0);
+  }
+}
+
+function macKeyAttributes(rootVersion: number): Uint8Array {
+  return encodeMaterialAttributes({
+    algorithm: ALGORITHM.HMAC_SHA256,
+    usages: MAC_USAGES,
+    exportable: false,
+    key: MAC_ID,
+    version: 1,
+    kek: ROOT_ID,
+    kekVersion: rootVersion,
+  });
+}
+
+const macKeyPath = (rootVersion: number): Uint8Array => keyspace.material(ROOT_ID, rootVersion, MAC_ID, 1);
+
+async function initialise(parts: OpenParts): Promise<OpenedStore> {
+  const { core, clock, newId, unlock } = parts;
+  const { vault } = core;
+  const time = clock.now();
+  const header: Header = { storeId: newId(), owner: newId(), created: time };
+  const version = FIRST_ROOT_VERSION;
+  const root = vault.generate({
+    algorithm: ALGORITHM.XCHACHA20_POLY1305,
+    usages: ROOT_USAGES,
+    exportable: false,
+    id: ROOT_ID,
+    version,
+  });
+  const macKey = vault.generate({
+    algorithm: ALGORITHM.HMAC_SHA256,
+    usages: MAC_USAGES,
+    exportable: false,
+    id: MAC_ID,
+    version: 1,
+  });
+  const slot = await withSecret(unlock, (secret) =>
+    makeSlot(
+      vault,
+      newId(),
+      unlock.kind === "raw"
+        ? { name: "raw" }
+        : {
+            name: "PBKDF2-HMAC-SHA256",
+            salt: randomBytes(parts.random, SALT_LENGTH),
+            iterations: unlock.iterations,
+          },
+      secret,
+      root,
+    ),
+  );
+  const records = recordsOf(vault, {
+    handle: macKey,
+    prefix: recordPrefix("keyloom record v1", header.storeId),
+  });
+  const table: SlotTable = { rootVersion: version, slots: [slot] };
+  const sealedTable = sealRecords(vault, slotTableKey(root, header.storeId), [
+    { storageKey: keyspace.unlockSlots(), revision: 1, body: encodeSlotTable(table) },
+  ])[0]!;
+  const initial: UnsealedRecord[] = [
+    { storageKey: keyspace.header(), revision: 1, body: encodeHeader(header) },
+    markRecord(time, 1),
+    epochRecord(1),
+    {
+      storageKey: keyspace.entity(header.owner),
+      revision: 1,
+      body: encodeEntity({ id: header.owner, name: "owner", role: "owner", registered: time }),
+    },
+    {
+      storageKey: macKeyPath(version),
+      revision: 1,
+      body: materialBody(macKeyAttributes(version), vault.wrap(root, macKey)),
+    },
+    gateRecord(ROOT_ID, version, true, 1),
+  ];
+  const principal: Principal = { entity: header.owner, authenticated: "unlock" };
+  const decision = evaluate(header.owner, { principal, operation: "create", owner: null });
+  const committer = committerOf(parts, records);
+  await initStore(committer, {
+    records: initial,
+    slotTable: { kind: "put", key: sealedTable.storageKey, value: sealedTable.value },
+    time,
+    event: {
+      operation: "init",
+      entity: principal.entity,
+      authenticated: principal.authenticated,
+      policy: decision.policy,
+      policyVersion: decision.policyVersion,
+      decision: "allow",
+      reasons: decision.rules,
+      subjects: [],
+    },
+  });
+  return {
+    storeId: header.storeId,
+    owner: header.owner,
+    root: { handle: root, version },
+    records,
+    markTime: time,
+    committer,
+  };
+}
+
+function slotTableKey(root: Handle, storeId: Id): { handle: Handle; prefix: Uint8Array } {
+  return { handle: root, prefix: recordPrefix("keyloom slot table v1", storeId) };
+}
+
+function committerOf(parts: OpenParts, records: Records): Committer {
+  const { storage, core, clock, newId } = parts;
+  return new Committer({ storage, records, sha256: core.sha256, clock, newId });
+}
+
+async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<OpenedStore> {
+  const { storage, core, unlock } = parts;
+  const { vault } = core;
+  const header = decodeHeader(parseRecord(headerEntry.value).body);
+  const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
+  const table = decodeSlotTable(parseRecord(slotsEntry.value).body);
+  const root = await withSecret(unlock, (secret) => {
+    for (const slot of table.slots) {
+      if (!slotMatches(slot, unlock)) continue;
+      const handle = openSlot(vault, table.rootVersion, slot, secret);
+      if (handle !== null) return handle;
+    }
+    throw new KeyloomError("UNLOCK_FAILED", { message: "no root slot opens with this secret" });
+  });
+  openRecords(vault, slotTableKey(root, header.storeId), [slotsEntry]);
+
+  const macEntry = await requireEntry(storage, macKeyPath(table.rootVersion), "the MAC key is missing");
+  const { attributes, wrapped } = splitMaterial(macEntry.key, parseRecord(macEntry.value).body);
+  const macKey = unwrapMacKey(() => vault.unwrap(root, attributes, wrapped));
+  const records = recordsOf(vault, {
+    handle: macKey,
+    prefix: recordPrefix("keyloom record v1", header.storeId),
+  });
+  const epoch = await requireEntry(storage, keyspace.epoch(), "the epoch is missing");
+  const mark = await requireEntry(storage, keyspace.mark(), "the store's mark is missing");
+  const opened = records.open([headerEntry, macEntry, epoch, mark]);
+  return {
+    storeId: header.storeId,
+    owner: header.owner,
+    root: { handle: root, version: table.rootVersion },
+    records,
+    markTime: decodeMark(opened[3]!.body),
+    committer: committerOf(parts, records),
+  };
+}
+
+function unwrapMacKey(unwrap: () => Handle): Handle {
+  try {
+    return unwrap();
+  } catch (cause) {
+    if (!isKeyloomError(cause, "CORE_AUTHENTICATION_FAILED")) throw cause;
+    throw new KeyloomError("STORE_DAMAGED", { message: "the store's MAC key does not open", cause });
+  }
+}
+
+async function requireEntry(storage: StorageAdapter, key: Uint8Array, message: string): Promise<Entry> {
+  const entry = await storage.get(key);
+  if (entry !== null) return entry;
+  throw new KeyloomError("STORE_DAMAGED", { message, storageKey: key });
+}
