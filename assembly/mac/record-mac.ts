@@ -1,0 +1,75 @@
+/**
+ * MACs of stored records, a batch in one call.
+ *
+ * A record's MAC is HMAC-SHA256 over a 64-byte prefix, which binds the store, and the record's own
+ * bytes. The prefix fills one block: its state is computed once a call, and a record's blocks lie as in
+ * its plain SHA-256, so that both hashes run over one message schedule.
+ */
+import { KDF_SCRATCH } from "../memory/layout";
+import { macMessages } from "./hmac-sha256";
+
+/** MACs computed for comparison, a part of the batch at a time: 64 × 32 bytes. */
+const EXPECTED: usize = KDF_SCRATCH + 128;
+const PART: i32 = 64;
+
+/**
+ * Writes MAC ‖ SHA-256 of each record.
+ *
+ * @param mid - HMAC midstate of the MAC key, 64 bytes.
+ * @param prefix - 64 bytes, in the MAC but not in the digest.
+ * @param messages - the records back to back, at any alignment.
+ * @param lengths - `count` × u32, little-endian. Public.
+ * @param out - 64 bytes a record: MAC (32), SHA-256 of the record (32).
+ */
+export function recordSeal(
+  mid: usize,
+  prefix: usize,
+  messages: usize,
+  lengths: usize,
+  count: i32,
+  out: usize,
+): void {
+  macMessages(mid, prefix, true, messages, lengths, count, out, 64);
+}
+
+/** Whether 32 bytes differ, in constant time: 0 or 1. */
+function differ(a: usize, b: usize): i32 {
+  let difference: u64 = 0;
+  for (let i: usize = 0; i < 32; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
+  return <i32>((difference | (0 - difference)) >> 63);
+}
+
+/**
+ * Checks the MAC of each record; each comparison takes the same time whatever the bytes.
+ *
+ * @param macs - `count` × 32 bytes, as `recordSeal` wrote them.
+ * @param statuses - `count` bytes: 0 where the MAC is right, 1 where it is wrong.
+ * @returns how many are wrong.
+ */
+export function recordCheck(
+  mid: usize,
+  prefix: usize,
+  messages: usize,
+  lengths: usize,
+  macs: usize,
+  count: i32,
+  statuses: usize,
+): i32 {
+  let failed = 0;
+  while (count > 0) {
+    const part = min(count, PART);
+    macMessages(mid, prefix, false, messages, lengths, part, EXPECTED, 32);
+    for (let i = 0; i < part; i++) {
+      const status = differ(EXPECTED + i * 32, macs);
+      store<u8>(statuses, status);
+      failed += status;
+      messages += load<u32>(lengths);
+      lengths += 4;
+      macs += 32;
+      statuses++;
+    }
+    count -= part;
+  }
+  memory.fill(EXPECTED, 0, PART * 32);
+  return failed;
+}

@@ -1,0 +1,336 @@
+/** Using keys in slots: messages, MACs, records, age file keys and payloads. */
+import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_PARAMETER, FAIL_RANDOM, OK } from "../abi";
+import { aeadOpen, aeadSeal, TAG_LENGTH } from "../cipher/chacha20-poly1305";
+import { hkdfSha256 } from "../kdf/hkdf-sha256";
+import { hmacSha256, hmacSha256Batch, hmacSha256Key } from "../mac/hmac-sha256";
+import { recordCheck, recordSeal } from "../mac/record-mac";
+import { VAULT_SCRATCH } from "../memory/layout";
+import { AGE_HEADER, AGE_HEADER_LENGTH, AGE_PAYLOAD, AGE_PAYLOAD_LENGTH } from "./labels";
+import { hostRandom } from "./random";
+import {
+  ALGORITHM_AGE_FILE_KEY,
+  ALGORITHM_AGE_PAYLOAD_KEY,
+  allocate,
+  DECRYPT,
+  ENCRYPT,
+  MAC_GENERATE,
+  MAC_VERIFY,
+  MATERIAL,
+  requireAlgorithm,
+  requireUsage,
+  slotOf,
+} from "./slots";
+import { ageKeys, macMid, messageKeys, recordMid } from "./subkeys";
+
+const COMMIT: usize = 32;
+const NONCE: usize = 24;
+/** What sealing adds: commitment, nonce, tag. */
+export const SEAL_OVERHEAD: usize = COMMIT + NONCE + TAG_LENGTH;
+const AGE_KEY: usize = 16;
+export const AGE_BODY: usize = SEAL_OVERHEAD + AGE_KEY;
+
+const MID: usize = VAULT_SCRATCH + 256;
+const KEY: usize = MID + 64;
+const STREAM_NONCE: usize = KEY + 32;
+const SCRATCH_USED: usize = 64 + 32 + 16;
+
+function wipe(): void {
+  memory.fill(MID, 0, SCRATCH_USED);
+}
+
+/** 1 where two 32-byte values differ; the time doesn't depend on where. */
+function differ32(a: usize, b: usize): bool {
+  let difference: u64 = 0;
+  for (let i: usize = 0; i < 32; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
+  return difference != 0;
+}
+
+function sealUnder(
+  subkeys: usize,
+  aad: usize,
+  aadLength: usize,
+  plaintext: usize,
+  length: usize,
+  out: usize,
+): i32 {
+  if (hostRandom(out + COMMIT, <i32>NONCE) != 0) return FAIL_RANDOM;
+  memory.copy(out, subkeys + 32, COMMIT);
+  aeadSeal(true, subkeys, out + COMMIT, aad, aadLength, plaintext, length, out + COMMIT + NONCE);
+  return OK;
+}
+
+function openUnder(
+  subkeys: usize,
+  aad: usize,
+  aadLength: usize,
+  sealed: usize,
+  sealedLength: usize,
+  out: usize,
+): i32 {
+  // Commitment first: a message made for another key is not even tried.
+  if (differ32(sealed, subkeys + 32)) return FAIL_AUTHENTICATION;
+  const skipped = COMMIT + NONCE;
+  return aeadOpen(true, subkeys, sealed + COMMIT, aad, aadLength, sealed + skipped, sealedLength - skipped, out);
+}
+
+/** @param out - `length` + 72 bytes: commitment ‖ nonce ‖ ciphertext ‖ tag */
+export function seal(
+  slot: usize,
+  aad: usize,
+  aadLength: usize,
+  plaintext: usize,
+  length: usize,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, ENCRYPT);
+  return status == OK ? sealUnder(messageKeys(slot), aad, aadLength, plaintext, length, out) : status;
+}
+
+export function open(
+  slot: usize,
+  aad: usize,
+  aadLength: usize,
+  sealed: usize,
+  sealedLength: usize,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, DECRYPT);
+  if (status != OK) return status;
+  if (sealedLength < SEAL_OVERHEAD) return FAIL_AUTHENTICATION;
+  return openUnder(messageKeys(slot), aad, aadLength, sealed, sealedLength, out);
+}
+
+export function mac(slot: usize, data: usize, length: i32, out: usize): i32 {
+  const status = requireUsage(slot, MAC_GENERATE);
+  if (status != OK) return status;
+  macMid(slot, MID);
+  hmacSha256(MID, data, length, out);
+  wipe();
+  return OK;
+}
+
+/** OK when `expected`, 32 bytes, is the MAC of the data. */
+export function macVerify(slot: usize, data: usize, length: i32, expected: usize): i32 {
+  const status = requireUsage(slot, MAC_VERIFY);
+  if (status != OK) return status;
+  macMid(slot, MID);
+  hmacSha256(MID, data, length, KEY);
+  const different = differ32(KEY, expected);
+  wipe();
+  return different ? FAIL_AUTHENTICATION : OK;
+}
+
+export function macMany(slot: usize, messages: usize, lengths: usize, count: i32, out: usize): i32 {
+  const status = requireUsage(slot, MAC_GENERATE);
+  if (status != OK) return status;
+  macMid(slot, MID);
+  hmacSha256Batch(MID, 0, messages, lengths, count, out, 32);
+  wipe();
+  return OK;
+}
+
+/** @param out - 64 bytes a record: MAC (with the prefix) ‖ SHA-256 (without it) */
+export function recordSealMany(
+  slot: usize,
+  prefix: usize,
+  messages: usize,
+  lengths: usize,
+  count: i32,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, MAC_GENERATE);
+  if (status != OK) return status;
+  recordMid(slot, MID);
+  recordSeal(MID, prefix, messages, lengths, count, out);
+  wipe();
+  return OK;
+}
+
+/** @param out - one status byte a record: 0 = its MAC is right */
+export function recordCheckMany(
+  slot: usize,
+  prefix: usize,
+  messages: usize,
+  lengths: usize,
+  macs: usize,
+  count: i32,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, MAC_VERIFY);
+  if (status != OK) return status;
+  recordMid(slot, MID);
+  recordCheck(MID, prefix, messages, lengths, macs, count, out);
+  wipe();
+  return OK;
+}
+
+/**
+ * Seals rows of one length, `stride` bytes each, whose last 32 bytes are room for the MAC.
+ *
+ * @param work - scratch in staging, `count` × (`stride` − 32 + 4 + 64) bytes, wiped by the caller
+ * @param out - the rows with their MACs, then 32 bytes of digest each
+ */
+export function recordSealRows(
+  slot: usize,
+  prefix: usize,
+  rows: usize,
+  stride: usize,
+  count: i32,
+  work: usize,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, MAC_GENERATE);
+  if (status != OK) return status;
+  const length = stride - 32;
+  const messages = work + <usize>count * 4;
+  const sealed = messages + <usize>count * length;
+  gatherRows(rows, stride, count, work, messages);
+  recordMid(slot, MID);
+  recordSeal(MID, prefix, messages, work, count, sealed);
+  wipe();
+  const digests = out + <usize>count * stride;
+  for (let i = 0; i < count; i++) {
+    const row = out + <usize>i * stride;
+    memory.copy(row, rows + <usize>i * stride, length);
+    memory.copy(row + length, sealed + <usize>i * 64, 32);
+    memory.copy(digests + <usize>i * 32, sealed + <usize>i * 64 + 32, 32);
+  }
+  return OK;
+}
+
+/** Checks rows as `recordSealRows` made them. `work`: `count` × (4 + `stride`) bytes. `out`: one status byte a row. */
+export function recordCheckRows(
+  slot: usize,
+  prefix: usize,
+  rows: usize,
+  stride: usize,
+  count: i32,
+  work: usize,
+  out: usize,
+): i32 {
+  const status = requireUsage(slot, MAC_VERIFY);
+  if (status != OK) return status;
+  const length = stride - 32;
+  const messages = work + <usize>count * 4;
+  const macs = messages + <usize>count * length;
+  gatherRows(rows, stride, count, work, messages);
+  for (let i = 0; i < count; i++) memory.copy(macs + <usize>i * 32, rows + <usize>i * stride + length, 32);
+  recordMid(slot, MID);
+  recordCheck(MID, prefix, messages, work, macs, count, out);
+  wipe();
+  return OK;
+}
+
+/** The rows without their last 32 bytes, back to back, and the lengths that go with them. */
+function gatherRows(rows: usize, stride: usize, count: i32, lengths: usize, messages: usize): void {
+  const length = stride - 32;
+  for (let i = 0; i < count; i++) {
+    store<u32>(lengths + <usize>i * 4, <u32>length);
+    memory.copy(messages + <usize>i * length, rows + <usize>i * stride, length);
+  }
+}
+
+/** @param out - 88 bytes */
+export function ageWrap(slot: usize, aad: usize, aadLength: usize, fileKey: usize, out: usize): i32 {
+  let status = requireUsage(slot, ENCRYPT);
+  if (status == OK) status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
+  return status == OK ? sealUnder(ageKeys(slot), aad, aadLength, fileKey + MATERIAL, AGE_KEY, out) : status;
+}
+
+/** A new slot's id for keys that have none. */
+function allocateAge(algorithm: u32): i32 {
+  memory.fill(KEY, 0, 16);
+  return allocate(algorithm, 0, 0, KEY, 0);
+}
+
+export function ageUnwrap(slot: usize, aad: usize, aadLength: usize, body: usize, length: usize): i32 {
+  const status = requireUsage(slot, DECRYPT);
+  if (status != OK) return -status;
+  if (length != AGE_BODY) return -FAIL_LENGTH;
+  const opened = openUnder(ageKeys(slot), aad, aadLength, body, length, KEY + 16);
+  if (opened != OK) {
+    wipe();
+    return -opened;
+  }
+  const handle = allocateAge(ALGORITHM_AGE_FILE_KEY);
+  if (handle > 0) memory.copy(slotOf(handle) + MATERIAL, KEY + 16, AGE_KEY);
+  wipe();
+  return handle;
+}
+
+function headerMac(fileKey: usize, header: usize, length: i32, out: usize): void {
+  hkdfSha256(fileKey + MATERIAL, <i32>AGE_KEY, 0, 0, AGE_HEADER, AGE_HEADER_LENGTH, KEY, 32);
+  hmacSha256Key(KEY, 32, MID);
+  hmacSha256(MID, header, length, out);
+}
+
+export function ageHeaderMac(fileKey: usize, header: usize, length: i32, out: usize): i32 {
+  const status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
+  if (status != OK) return status;
+  headerMac(fileKey, header, length, out);
+  wipe();
+  return OK;
+}
+
+export function ageHeaderMacVerify(fileKey: usize, header: usize, length: i32, expected: usize): i32 {
+  const status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
+  if (status != OK) return status;
+  headerMac(fileKey, header, length, KEY);
+  const different = differ32(KEY, expected);
+  wipe();
+  return different ? FAIL_AUTHENTICATION : OK;
+}
+
+export function agePayloadKey(fileKey: usize, nonce: usize): i32 {
+  const status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
+  if (status != OK) return -status;
+  const handle = allocateAge(ALGORITHM_AGE_PAYLOAD_KEY);
+  if (handle > 0) {
+    const to = slotOf(handle) + MATERIAL;
+    hkdfSha256(fileKey + MATERIAL, <i32>AGE_KEY, nonce, 16, AGE_PAYLOAD, AGE_PAYLOAD_LENGTH, to, 32);
+  }
+  wipe();
+  return handle;
+}
+
+/** age's STREAM nonce: an 11-byte counter (big-endian) and a byte that is 1 for the last chunk. */
+function setStreamNonce(counter: u64, last: u32): void {
+  memory.fill(STREAM_NONCE, 0, 12);
+  store<u64>(STREAM_NONCE, bswap(counter), 3);
+  store<u8>(STREAM_NONCE, last, 11);
+}
+
+export function ageChunkSeal(
+  payload: usize,
+  counter: u64,
+  last: u32,
+  chunk: usize,
+  length: usize,
+  out: usize,
+): i32 {
+  const status = requireAlgorithm(payload, ALGORITHM_AGE_PAYLOAD_KEY);
+  if (status != OK) return status;
+  if (last > 1) return FAIL_PARAMETER;
+  setStreamNonce(counter, last);
+  aeadSeal(false, payload + MATERIAL, STREAM_NONCE, chunk, 0, chunk, length, out);
+  wipe();
+  return OK;
+}
+
+export function ageChunkOpen(
+  payload: usize,
+  counter: u64,
+  last: u32,
+  sealed: usize,
+  length: usize,
+  out: usize,
+): i32 {
+  const status = requireAlgorithm(payload, ALGORITHM_AGE_PAYLOAD_KEY);
+  if (status != OK) return status;
+  if (last > 1) return FAIL_PARAMETER;
+  if (length < TAG_LENGTH) return FAIL_AUTHENTICATION;
+  setStreamNonce(counter, last);
+  const opened = aeadOpen(false, payload + MATERIAL, STREAM_NONCE, sealed, 0, sealed, length, out);
+  wipe();
+  return opened;
+}

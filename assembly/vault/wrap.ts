@@ -1,0 +1,377 @@
+/**
+ * Wrapped keys: commitment (32) ‖ nonce (24) ‖ ciphertext (n) ‖ tag (16), XChaCha20-Poly1305, bound to 48 attribute
+ * bytes. Batches go through scratch a piece at a time; plaintext keys are there for one piece only.
+ */
+import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_MISUSE, FAIL_RANDOM, FAIL_STALE, OK } from "../abi";
+import { aeadOpenBatch, aeadSealBatch } from "../cipher/aead-batch";
+import { hkdfExpand } from "../kdf/hkdf-sha256";
+import { VAULT_SCRATCH } from "../memory/layout";
+import { hostRandom } from "./random";
+import {
+  allocate,
+  DERIVE,
+  MATERIAL,
+  materialLength,
+  requireUsage,
+  slotOf,
+  UNWRAP,
+  usagesFit,
+  WRAP,
+} from "./slots";
+import { deriveMid, wrapKeys } from "./subkeys";
+
+export const ATTRIBUTES: usize = 48;
+const COMMIT: usize = 32;
+const NONCE: usize = 24;
+const TAG: usize = 16;
+export const OVERHEAD: usize = COMMIT + NONCE + TAG;
+
+const FORMAT: u8 = 1;
+const WRAP_XCHACHA20_POLY1305: u8 = 1;
+
+/** Records handled at once. Scratch: plaintext keys, random bytes, attributes, statuses, and a midstate with an info. */
+const PIECE: i32 = 128;
+const KEYS: usize = VAULT_SCRATCH + 256;
+const RANDOM: usize = KEYS + PIECE * 32;
+const NEW_ATTRIBUTES: usize = RANDOM + PIECE * 24;
+const STATUSES: usize = NEW_ATTRIBUTES + PIECE * 48;
+const MID: usize = STATUSES + PIECE;
+const INFO: usize = MID + 64;
+export const MAX_INFO: i32 = 1024;
+const SCRATCH_USED: usize = PIECE * (32 + 24 + 48 + 1) + 64 + 8 + MAX_INFO;
+
+function wipe(): void {
+  memory.fill(KEYS, 0, SCRATCH_USED);
+}
+
+@inline
+function algorithmOf(attributes: usize): u32 {
+  return load<u8>(attributes, 2);
+}
+
+@inline
+function usagesOf(attributes: usize): u32 {
+  return bswap(load<u32>(attributes, 4));
+}
+
+/** Names the attributes this wrapping key, with the fields that never vary? */
+function namesKek(attributes: usize, kek: usize): bool {
+  return (
+    load<u8>(attributes) == FORMAT &&
+    load<u8>(attributes, 1) == WRAP_XCHACHA20_POLY1305 &&
+    load<u64>(attributes, 28) == load<u64>(kek, 16) &&
+    load<u64>(attributes, 36) == load<u64>(kek, 24) &&
+    bswap(load<u32>(attributes, 44)) == load<u32>(kek, 12)
+  );
+}
+
+/** Are these attributes ones that a key of `length` bytes may have under this wrapping key? */
+function wellFormed(attributes: usize, kek: usize, length: i32): bool {
+  const algorithm = algorithmOf(attributes);
+  return (
+    namesKek(attributes, kek) &&
+    materialLength(algorithm) == length &&
+    usagesFit(algorithm, usagesOf(attributes), load<u8>(attributes, 3))
+  );
+}
+
+/** Writes wrapping key and version into attributes. */
+function setKek(attributes: usize, kek: usize): void {
+  memory.copy(attributes + 28, kek + 16, 16);
+  store<u32>(attributes, bswap(load<u32>(kek, 12)), 44);
+}
+
+/** The attributes of a key in a slot. */
+function attributesOfSlot(slot: usize, kek: usize, out: usize): void {
+  store<u8>(out, FORMAT);
+  store<u8>(out, WRAP_XCHACHA20_POLY1305, 1);
+  store<u8>(out, load<u8>(slot, 5), 2);
+  store<u8>(out, load<u8>(slot, 6), 3);
+  store<u32>(out, bswap(load<u32>(slot, 8)), 4);
+  memory.copy(out + 8, slot + 16, 16);
+  store<u32>(out, bswap(load<u32>(slot, 12)), 24);
+  setKek(out, kek);
+}
+
+/** Wraps `count` keys of `length` bytes from KEYS into `out`. Nonces are drawn by the caller, into RANDOM. */
+function sealPiece(kek: usize, attributes: usize, length: usize, count: i32, out: usize): void {
+  const subkeys = wrapKeys(kek);
+  const stride = OVERHEAD + length;
+  for (let i = 0; i < count; i++) {
+    const record = out + <usize>i * stride;
+    memory.copy(record, subkeys + 32, COMMIT);
+    memory.copy(record + COMMIT, RANDOM + <usize>i * NONCE, NONCE);
+  }
+  aeadSealBatch(
+    true,
+    subkeys,
+    out + COMMIT,
+    stride,
+    attributes,
+    ATTRIBUTES,
+    ATTRIBUTES,
+    KEYS,
+    length,
+    length,
+    out + COMMIT + NONCE,
+    stride,
+    count,
+  );
+}
+
+/** 1 where two commitments differ; the time doesn't depend on where. */
+@inline
+function commitsDiffer(a: usize, b: usize): u8 {
+  let difference: u64 = 0;
+  for (let i: usize = 0; i < COMMIT; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
+  return <u8>((difference | (0 - difference)) >> 63);
+}
+
+/**
+ * Unwraps `count` records into KEYS; STATUSES tells which opened, and a failed one's key is zero.
+ *
+ * @returns how many failed
+ */
+function openPiece(kek: usize, attributes: usize, wrapped: usize, length: usize, count: i32): i32 {
+  const subkeys = wrapKeys(kek);
+  const stride = OVERHEAD + length;
+  aeadOpenBatch(
+    true,
+    subkeys,
+    wrapped + COMMIT,
+    stride,
+    attributes,
+    ATTRIBUTES,
+    ATTRIBUTES,
+    wrapped + COMMIT + NONCE,
+    stride,
+    length,
+    KEYS,
+    length,
+    count,
+    STATUSES,
+  );
+  let failed = 0;
+  for (let i = 0; i < count; i++) {
+    const at = STATUSES + <usize>i;
+    const foreign = commitsDiffer(wrapped + <usize>i * stride, subkeys + 32);
+    const malformed: u8 = wellFormed(attributes + <usize>i * ATTRIBUTES, kek, <i32>length) ? 0 : 1;
+    const status = load<u8>(at) | foreign | malformed;
+    store<u8>(at, status);
+    if (status == 0) continue;
+    memory.fill(KEYS + <usize>i * length, 0, length);
+    failed++;
+  }
+  return failed;
+}
+
+/** Generates and wraps keys whose attributes are given. All have one length. */
+export function generateAndWrap(kek: usize, attributes: usize, count: i32, length: i32, out: usize): i32 {
+  const status = requireUsage(kek, WRAP);
+  if (status != OK) return status;
+  const stride = OVERHEAD + <usize>length;
+  for (let i = 0; i < count; i++) {
+    if (!wellFormed(attributes + <usize>i * ATTRIBUTES, kek, length)) return FAIL_MISUSE;
+  }
+  for (let done = 0; done < count; done += PIECE) {
+    const piece = min(count - done, PIECE);
+    // Keys lie right before the nonces, so with full-length keys one call of the host draws both.
+    const drawn =
+      length == 32 && piece == PIECE
+        ? hostRandom(KEYS, PIECE * 56)
+        : hostRandom(KEYS, piece * length) | hostRandom(RANDOM, piece * <i32>NONCE);
+    if (drawn != 0) {
+      wipe();
+      return FAIL_RANDOM;
+    }
+    sealPiece(
+      kek,
+      attributes + <usize>done * ATTRIBUTES,
+      length,
+      piece,
+      out + <usize>done * stride,
+    );
+  }
+  wipe();
+  return OK;
+}
+
+/** Wraps keys that live in slots, `handles` × u32. All have one length. */
+export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32, out: usize): i32 {
+  const status = requireUsage(kek, WRAP);
+  if (status != OK) return status;
+  for (let i = 0; i < count; i++) {
+    const slot = slotOf(load<u32>(handles + <usize>i * 4));
+    if (slot == 0) return FAIL_STALE;
+    if (load<u8>(slot, 7) != length) return FAIL_LENGTH;
+  }
+  const stride = OVERHEAD + <usize>length;
+  for (let done = 0; done < count; done += PIECE) {
+    const piece = min(count - done, PIECE);
+    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
+      wipe();
+      return FAIL_RANDOM;
+    }
+    for (let i = 0; i < piece; i++) {
+      const slot = slotOf(load<u32>(handles + <usize>(done + i) * 4));
+      memory.copy(KEYS + <usize>(i * length), slot + MATERIAL, length);
+      attributesOfSlot(slot, kek, NEW_ATTRIBUTES + <usize>i * ATTRIBUTES);
+    }
+    sealPiece(kek, NEW_ATTRIBUTES, length, piece, out + <usize>done * stride);
+  }
+  wipe();
+  return OK;
+}
+
+/** Unwraps one key into a new slot, which takes its attributes from the authenticated bytes. */
+export function unwrapOne(kek: usize, attributes: usize, wrapped: usize, length: i32): i32 {
+  const status = requireUsage(kek, UNWRAP);
+  if (status != OK) return -status;
+  if (openPiece(kek, attributes, wrapped, length, 1) != 0) {
+    wipe();
+    return -FAIL_AUTHENTICATION;
+  }
+  const handle = allocate(
+    algorithmOf(attributes),
+    load<u8>(attributes, 3),
+    usagesOf(attributes),
+    attributes + 8,
+    bswap(load<u32>(attributes, 24)),
+  );
+  if (handle > 0) memory.copy(slotOf(handle) + MATERIAL, KEYS, length);
+  wipe();
+  return handle;
+}
+
+/** Opens records without keeping anything but their statuses, `count` bytes at `out`. */
+export function openCheck(
+  kek: usize,
+  attributes: usize,
+  wrapped: usize,
+  count: i32,
+  length: i32,
+  out: usize,
+): i32 {
+  const status = requireUsage(kek, UNWRAP);
+  if (status != OK) return status;
+  const stride = OVERHEAD + <usize>length;
+  for (let done = 0; done < count; done += PIECE) {
+    const piece = min(count - done, PIECE);
+    const from = wrapped + <usize>done * stride;
+    openPiece(kek, attributes + <usize>done * ATTRIBUTES, from, length, piece);
+    memory.copy(out + <usize>done, STATUSES, piece);
+  }
+  wipe();
+  return OK;
+}
+
+/**
+ * Moves records from one wrapping key to another. Attributes are those under the old one; the new ones name the new.
+ *
+ * @param out - `count` × wrapped record, then `count` status bytes; a failed record's bytes are zero
+ */
+export function rewrap(
+  oldKek: usize,
+  newKek: usize,
+  attributes: usize,
+  wrapped: usize,
+  count: i32,
+  length: i32,
+  out: usize,
+): i32 {
+  let status = requireUsage(oldKek, UNWRAP);
+  if (status == OK) status = requireUsage(newKek, WRAP);
+  if (status != OK) return status;
+  const stride = OVERHEAD + <usize>length;
+  const statuses = out + <usize>count * stride;
+  for (let done = 0; done < count; done += PIECE) {
+    const piece = min(count - done, PIECE);
+    const old = attributes + <usize>done * ATTRIBUTES;
+    const target = out + <usize>done * stride;
+    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
+      wipe();
+      return FAIL_RANDOM;
+    }
+    const failed = openPiece(oldKek, old, wrapped + <usize>done * stride, length, piece);
+    memory.copy(NEW_ATTRIBUTES, old, <usize>piece * ATTRIBUTES);
+    for (let i = 0; i < piece; i++) setKek(NEW_ATTRIBUTES + <usize>i * ATTRIBUTES, newKek);
+    sealPiece(newKek, NEW_ATTRIBUTES, length, piece, target);
+    memory.copy(statuses + <usize>done, STATUSES, piece);
+    if (failed == 0) continue;
+    // What did not open must not leave as a wrapped key of zeros.
+    for (let i = 0; i < piece; i++) {
+      if (load<u8>(STATUSES + <usize>i) != 0) memory.fill(target + <usize>i * stride, 0, stride);
+    }
+  }
+  wipe();
+  return OK;
+}
+
+/** Does a parent allow a child with these attributes? It never gains bits. */
+function mayDerive(parent: usize, algorithm: u32, usages: u32, flags: u32): bool {
+  return (
+    usagesFit(algorithm, usages, flags) &&
+    materialLength(algorithm) == 32 &&
+    (usages & ~load<u32>(parent, 8)) == 0 &&
+    (flags & ~(<u32>load<u8>(parent, 6))) == 0
+  );
+}
+
+/** Derives one child's material into `out`; MID holds the parent's midstate. `head` = the child's attributes 0 to 7. */
+function deriveMaterial(head: usize, info: usize, infoLength: i32, out: usize): void {
+  memory.copy(INFO, head, 8);
+  memory.copy(INFO + 8, info, infoLength);
+  hkdfExpand(MID, INFO, 8 + infoLength, out, 32);
+}
+
+/** Derives one key into a new slot. `attributes` need not name a wrapping key. */
+export function deriveOne(parent: usize, attributes: usize, info: usize, infoLength: i32): i32 {
+  const status = requireUsage(parent, DERIVE);
+  if (status != OK) return -status;
+  const algorithm = algorithmOf(attributes);
+  const usages = usagesOf(attributes);
+  const flags = load<u8>(attributes, 3);
+  if (!mayDerive(parent, algorithm, usages, flags)) return -FAIL_MISUSE;
+  const handle = allocate(algorithm, flags, usages, attributes + 8, bswap(load<u32>(attributes, 24)));
+  if (handle > 0) {
+    deriveMid(parent, MID);
+    deriveMaterial(attributes, info, infoLength, slotOf(handle) + MATERIAL);
+    wipe();
+  }
+  return handle;
+}
+
+/** Derives `count` keys and wraps them; infos are back to back, `infoLength` bytes each. */
+export function deriveAndWrap(
+  parent: usize,
+  kek: usize,
+  attributes: usize,
+  infos: usize,
+  infoLength: i32,
+  count: i32,
+  out: usize,
+): i32 {
+  let status = requireUsage(parent, DERIVE);
+  if (status == OK) status = requireUsage(kek, WRAP);
+  if (status != OK) return status;
+  for (let i = 0; i < count; i++) {
+    const one = attributes + <usize>i * ATTRIBUTES;
+    if (!wellFormed(one, kek, 32)) return FAIL_MISUSE;
+    if (!mayDerive(parent, algorithmOf(one), usagesOf(one), load<u8>(one, 3))) return FAIL_MISUSE;
+  }
+  for (let done = 0; done < count; done += PIECE) {
+    const piece = min(count - done, PIECE);
+    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
+      wipe();
+      return FAIL_RANDOM;
+    }
+    deriveMid(parent, MID);
+    for (let i = 0; i < piece; i++) {
+      const one = attributes + <usize>(done + i) * ATTRIBUTES;
+      deriveMaterial(one, infos + <usize>((done + i) * infoLength), infoLength, KEYS + <usize>i * 32);
+    }
+    sealPiece(kek, attributes + <usize>done * ATTRIBUTES, 32, piece, out + <usize>done * (OVERHEAD + 32));
+  }
+  wipe();
+  return OK;
+}
