@@ -162,16 +162,18 @@ export function leafInput(body: Uint8Array): Uint8Array {
   return input;
 }
 
+/** Writes row `index`: the key id at `idAt` of `source`, the version, the digest at `digestAt` of `digests`. */
 export function putBulkRow(
   rows: Uint8Array,
   index: number,
-  key: Id,
+  source: Uint8Array,
+  idAt: number,
   version: number,
   digests: Uint8Array,
   digestAt: number,
 ): void {
   const at = index * BULK_ROW_LENGTH;
-  copyInto(key, 0, ID_LENGTH, rows, at);
+  copyInto(source, idAt, ID_LENGTH, rows, at);
   putU32(rows, at + ID_LENGTH, version);
   copyInto(digests, digestAt, 32, rows, at + ID_LENGTH + 4);
 }

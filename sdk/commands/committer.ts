@@ -5,7 +5,7 @@
  * The event's own entry is the marker of a commit: it is checked absent, so after a lost reply a look at it
  * tells whether the commit took effect, and an abandoned entry put in its place keeps a late original out.
  */
-import { toHex } from "../foundation/bytes.js";
+import { equalBytes } from "../foundation/bytes.js";
 import type { Clock } from "../foundation/clock.js";
 import { isKeyloomError, KeyloomError, type ErrorCode } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
@@ -109,8 +109,8 @@ export class Committer {
       if (outcome.committed)
         return { committed: true, versionOf: versionsOf(prepared.commit, outcome.versions) };
       // Only the list of writers can fail here without the plan's fault: another new writer was first.
-      const own = toHex(keyspace.auditWriters());
-      const foreign = outcome.conflicts.filter((conflict) => toHex(conflict.key) !== own);
+      const own = keyspace.auditWriters();
+      const foreign = outcome.conflicts.filter((conflict) => !equalBytes(conflict.key, own));
       if (foreign.length > 0) return { ...outcome, conflicts: foreign };
     }
     throw new KeyloomError("STORE_CONFLICT", { message: "the store is too busy to commit" });
@@ -199,7 +199,7 @@ export class Committer {
         records: sealed.map(({ storageKey, digest }) => ({ storageKey, digest })),
       },
       plan.checks,
-      [...sealed.map(putOf), ...plan.mutations],
+      [...plan.mutations, ...sealed.map(putOf)],
     );
   }
 
@@ -252,12 +252,13 @@ function versionsOf(
   versions: readonly string[],
 ): (storageKey: Uint8Array) => string | undefined {
   return (storageKey) => {
-    const wanted = toHex(storageKey);
-    let index = 0;
-    for (const mutation of commit.mutations) {
+    // From the end: the records of a command and its chain come after a bulk command's thousands of puts.
+    let index = versions.length;
+    for (let i = commit.mutations.length - 1; i >= 0; i--) {
+      const mutation = commit.mutations[i]!;
       if (mutation.kind !== "put") continue;
-      if (mutation.key.length === storageKey.length && toHex(mutation.key) === wanted) return versions[index];
-      index++;
+      index--;
+      if (equalBytes(mutation.key, storageKey)) return versions[index];
     }
     return undefined;
   };

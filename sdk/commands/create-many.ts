@@ -1,5 +1,5 @@
 /** Making keys by the thousand: one template, one call of the core and one commit per batch. */
-import { copyInto } from "../foundation/bytes.js";
+import { copyInto, putU32 } from "../foundation/bytes.js";
 import { cborMap, type CborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
@@ -8,15 +8,15 @@ import { encodeMaterialAttributes, FIXED_ATTRIBUTES, materialBody } from "../cry
 import { rowKey, rowValue, sealUniform, uniformRows, type UniformRows } from "../crypto/uniform.js";
 import { encodeHistory } from "../keys/history.js";
 import { indexKeys } from "../keys/indexes.js";
-import { encodeItem, encodeKeyRecord } from "../keys/record.js";
+import { encodeKeyRecord } from "../keys/record.js";
 import { gateRecord } from "../keys/store-records.js";
 import { BULK_ROW_LENGTH, MAX_BULK_KEYS, putBulkRow } from "../audit/event.js";
 import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { CheckedOptions } from "./create.js";
 import { newKeyRecord } from "./create.js";
-import { authorize, commandTime, eventBy, type StoreContext } from "./execute.js";
-import { jobRecord, openJob, type JobControl, type StoredJob } from "./jobs.js";
+import { authorize, commandTime, type StoreContext } from "./execute.js";
+import { commitBatch, openJob, type JobControl, type StoredJob } from "./jobs.js";
 import { openWrappingVersion, wrapsKeys, type WrappingVersion } from "./wrapping.js";
 
 /** The most items that one job may have: they are numbered with 32 bits. */
@@ -69,7 +69,7 @@ export async function createMany(
   return job.record.done;
 }
 
-/** One batch. A closed gate or a lost race for the job's record is found by the commit's checks. */
+/** One batch. A closed gate is found by the commit's checks. */
 async function createBatch(
   context: StoreContext,
   job: StoredJob,
@@ -81,31 +81,20 @@ async function createBatch(
   const decision = authorize(context, "create", null);
   const wrapping = await openWrappingVersion(context, kek);
   const time = commandTime(context);
-  const firstItem = job.record.done;
-  const batch = buildBatch(context, job.id, options, wrapping, firstItem, size, time);
-  const after: StoredJob = { ...job, record: { ...job.record, done: firstItem + size, finished: last } };
-  const result = await context.committer.commit({
-    checks: [...batch.checks, wrapping.gateCheck, { key: keyspace.job(job.id), version: job.storageVersion }],
-    records: [jobRecord(after)],
-    mutations: batch.mutations,
+  const batch = buildBatch(context, job.id, options, wrapping, job.record.done, size, time);
+  const result = await commitBatch(context, job, {
+    ...batch,
+    checks: [...batch.checks, wrapping.gateCheck],
+    size,
+    last,
+    operation: "create",
+    decision,
     time,
-    event: { ...eventBy(context, "create", decision), subjects: [], bulk: batch.rows, job: job.id },
   });
-  if (result.committed) {
-    return { ...after, revision: job.revision + 1, storageVersion: await versionOf(context, job.id, result) };
-  }
+  if ("job" in result) return result.job;
   throw new KeyloomError("STORE_CONFLICT", {
-    message: "the job runs elsewhere, or its wrapping key changed meanwhile; the same id resumes it",
+    message: "the job's wrapping key changed meanwhile; the same id resumes it",
   });
-}
-
-async function versionOf(
-  context: StoreContext,
-  job: Id,
-  result: { versionOf(key: Uint8Array): string | undefined },
-): Promise<string | null> {
-  const key = keyspace.job(job);
-  return result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
 }
 
 interface Batch {
@@ -147,7 +136,7 @@ export function buildBatch(
   for (let i = 0; i < size; i++) {
     copyInto(ids[i]!, 0, 16, keys.buffer, i * keys.stride + 1);
     copyInto(ids[i]!, 0, 16, histories.buffer, i * histories.stride + 1);
-    keys.buffer.set(encodeItem(firstItem + i), i * keys.stride + itemAt);
+    putU32(keys.buffer, i * keys.stride + itemAt, firstItem + i);
   }
   const digests = sealUniform(vault, records.key, keys);
   sealUniform(vault, records.key, materials);
@@ -169,7 +158,7 @@ export function buildBatch(
     }
     if (gates !== null)
       batch.mutations.push({ kind: "put", key: rowKey(gates, i), value: rowValue(gates, i) });
-    putBulkRow(batch.rows, i, ids[i]!, 1, digests, i * 32);
+    putBulkRow(batch.rows, i, ids[i]!, 0, 1, digests, i * 32);
   }
   return batch;
 }

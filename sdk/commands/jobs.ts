@@ -9,7 +9,9 @@ import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import { keyspace } from "../storage/keyspace.js";
-import type { StoreContext } from "./execute.js";
+import type { Check, Conflict, Mutation } from "../storage/adapter.js";
+import type { Decision, Operation } from "../policy/model.js";
+import { eventBy, type StoreContext } from "./execute.js";
 
 export interface JobRecord {
   kind: string;
@@ -28,7 +30,7 @@ export interface StoredJob {
   storageVersion: string | null;
 }
 
-export function jobRecord(job: StoredJob): UnsealedRecord {
+function jobRecord(job: StoredJob): UnsealedRecord {
   const { kind, request, done, finished } = job.record;
   return {
     storageKey: keyspace.job(job.id),
@@ -70,6 +72,57 @@ export async function openJob(
     });
   }
   return { id, record, revision, storageVersion: entry.version };
+}
+
+/** What one batch changes, beside the job's own record and event. */
+export interface BatchChange {
+  checks: readonly Check[];
+  mutations: readonly Mutation[];
+  /** Packed rows of the bulk event. */
+  rows: Uint8Array;
+  /** How many items it does. */
+  size: number;
+  /** Is it the last one? */
+  last: boolean;
+  operation: Operation;
+  decision: Decision;
+  time: number;
+}
+
+/**
+ * Commits one batch together with the job's record and its event.
+ *
+ * @returns the job as it is now stored, or the conflicts, as a value, when a check of the batch failed
+ * @throws {KeyloomError} `STORE_CONFLICT` when the job's own record changed: it runs elsewhere too
+ */
+export async function commitBatch(
+  context: StoreContext,
+  job: StoredJob,
+  batch: BatchChange,
+): Promise<{ job: StoredJob } | Conflict> {
+  const key = keyspace.job(job.id);
+  const record: JobRecord = { ...job.record, done: job.record.done + batch.size, finished: batch.last };
+  const result = await context.committer.commit({
+    checks: [...batch.checks, { key, version: job.storageVersion }],
+    records: [jobRecord({ ...job, record })],
+    mutations: batch.mutations,
+    time: batch.time,
+    event: {
+      ...eventBy(context, batch.operation, batch.decision),
+      subjects: [],
+      bulk: batch.rows,
+      job: job.id,
+    },
+  });
+  if (result.committed) {
+    const storageVersion = result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
+    return { job: { ...job, record, revision: job.revision + 1, storageVersion } };
+  }
+  if (!result.conflicts.some((conflict) => equalBytes(conflict.key, key))) return result;
+  throw new KeyloomError("STORE_CONFLICT", {
+    message: `job ${idToString(job.id)} runs elsewhere too`,
+    job: idToString(job.id),
+  });
 }
 
 export interface JobProgress {

@@ -5,7 +5,7 @@
  * key. The other 40 attribute bytes are the storage key's own fields, so nothing is stored twice, and a
  * record moved to another path no longer opens.
  */
-import { copyInto, getU32, putU32 } from "../foundation/bytes.js";
+import { concat, copyInto, putU32 } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { wellKnownId, type Id } from "../foundation/ids.js";
 import { ATTRIBUTES_LENGTH, wrappedLength } from "./core.js";
@@ -53,16 +53,20 @@ export function materialBody(attributes: Uint8Array, wrapped: Uint8Array): Uint8
   return body;
 }
 
-/** Rebuilds the attributes from a material record's storage key and body, into `out` at `offset`. */
+/**
+ * Rebuilds the attributes of a material record whose storage key stands at `keyAt` of `source` and whose body stands at
+ * `bodyAt`, into `out` at `offset`.
+ */
 export function attributesInto(
-  storageKey: Uint8Array,
-  body: Uint8Array,
+  source: Uint8Array,
+  keyAt: number,
+  bodyAt: number,
   out: Uint8Array,
   offset: number,
 ): void {
-  copyInto(body, 0, FIXED_ATTRIBUTES, out, offset);
-  copyInto(storageKey, 21, 20, out, offset + 8);
-  copyInto(storageKey, 1, 20, out, offset + 28);
+  copyInto(source, bodyAt, FIXED_ATTRIBUTES, out, offset);
+  copyInto(source, keyAt + 21, 20, out, offset + 8);
+  copyInto(source, keyAt + 1, 20, out, offset + 28);
 }
 
 /** @throws {KeyloomError} `STORE_DAMAGED` unless the body has the fixed layout */
@@ -74,10 +78,6 @@ export function splitMaterial(
     throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material has an unknown layout" });
   }
   const attributes = new Uint8Array(ATTRIBUTES_LENGTH);
-  attributesInto(storageKey, body, attributes, 0);
+  attributesInto(concat(storageKey, body), 0, storageKey.length, attributes, 0);
   return { attributes, wrapped: body.subarray(FIXED_ATTRIBUTES) };
-}
-
-export function usagesOfMaterial(body: Uint8Array): number {
-  return getU32(body, 4);
 }

@@ -1,9 +1,11 @@
 /**
- * Records by the thousand, all of one length: one template, repeated, patched and sealed in place.
+ * Records by the thousand, all of one length: laid out in rows, patched, and sealed in place.
  *
- * A row is `storage key ‖ head ‖ body ‖ room for the MAC`, so that key and value of a put are views of it.
+ * A row is `storage key ‖ head ‖ body ‖ MAC`, so that key and value of a put are views of it.
  */
-import { DIGEST_LENGTH, MAC_LENGTH, RECORD_HEAD_LENGTH, encodeHead, type RecordKey } from "./records.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { copyInto, getU32, putU32 } from "../foundation/bytes.js";
+import { encodeHead, MAC_LENGTH, RECORD_FORMAT, RECORD_HEAD_LENGTH, type RecordKey } from "./records.js";
 import type { Vault } from "./core.js";
 
 export interface UniformRows {
@@ -16,39 +18,71 @@ export interface UniformRows {
   bodyAt: number;
 }
 
-/** `count` rows, each a copy of the same record; the caller patches what differs. */
+function emptyRows(keyLength: number, valueLength: number, count: number): UniformRows {
+  const stride = keyLength + valueLength;
+  const buffer = new Uint8Array(stride * count);
+  return { buffer, count, stride, keyLength, bodyAt: keyLength + RECORD_HEAD_LENGTH };
+}
+
+/** `count` rows, each a copy of the same record with room for its MAC; the caller patches what differs. */
 export function uniformRows(
   storageKey: Uint8Array,
   revision: number,
   body: Uint8Array,
   count: number,
 ): UniformRows {
-  const bodyAt = storageKey.length + RECORD_HEAD_LENGTH;
-  const stride = bodyAt + body.length + MAC_LENGTH;
-  const buffer = new Uint8Array(stride * count);
+  const rows = emptyRows(storageKey.length, RECORD_HEAD_LENGTH + body.length + MAC_LENGTH, count);
+  const { buffer, stride, keyLength, bodyAt } = rows;
   if (count > 0) {
     buffer.set(storageKey);
-    buffer.set(encodeHead(revision), storageKey.length);
+    buffer.set(encodeHead(revision), keyLength);
     buffer.set(body, bodyAt);
     // Doubling: every row copies what is already there.
     for (let filled = stride; filled < buffer.length; filled *= 2) buffer.copyWithin(filled, 0, filled);
   }
-  return { buffer, count, stride, keyLength: storageKey.length, bodyAt };
+  return rows;
 }
 
-/** Writes every row's MAC into its room. @returns the digests, 32 bytes each, owned by the caller */
-export function sealUniform(vault: Vault, key: RecordKey, rows: UniformRows): Uint8Array {
-  const { buffer, count, stride } = rows;
-  const length = stride - MAC_LENGTH;
-  const messages = new Uint8Array(length * count);
-  for (let i = 0; i < count; i++) messages.set(buffer.subarray(i * stride, i * stride + length), i * length);
-  const sealed = vault.recordSeal(key.handle, key.prefix, messages, new Uint32Array(count).fill(length));
-  const digests = new Uint8Array(count * DIGEST_LENGTH);
-  for (let i = 0; i < count; i++) {
-    buffer.set(sealed.subarray(i * 64, i * 64 + MAC_LENGTH), i * stride + length);
-    digests.set(sealed.subarray(i * 64 + MAC_LENGTH, i * 64 + 64), i * DIGEST_LENGTH);
+/** Rows from stored entries, which all have keys of one length and values of one length. Not yet believed. */
+export function rowsOfEntries(entries: readonly { key: Uint8Array; value: Uint8Array }[]): UniformRows {
+  const first = entries[0]!;
+  const rows = emptyRows(first.key.length, first.value.length, entries.length);
+  const { buffer, stride, keyLength } = rows;
+  for (let i = 0; i < entries.length; i++) {
+    const { key, value } = entries[i]!;
+    copyInto(key, 0, keyLength, buffer, i * stride);
+    buffer.set(value, i * stride + keyLength);
   }
-  return digests;
+  return rows;
+}
+
+/**
+ * Believes rows read from the store, or doesn't.
+ *
+ * @throws {KeyloomError} `STORE_DAMAGED` with the storage key of the first row whose format or MAC is wrong
+ */
+export function checkUniform(vault: Vault, key: RecordKey, rows: UniformRows): void {
+  const { statuses } = vault.recordCheckRows(key.handle, key.prefix, rows.buffer, rows.stride);
+  for (let i = 0; i < rows.count; i++) {
+    if (statuses[i] === 0 && rows.buffer[i * rows.stride + rows.keyLength] === RECORD_FORMAT) continue;
+    throw new KeyloomError("STORE_DAMAGED", {
+      message: "a record's MAC is wrong",
+      storageKey: rowKey(rows, i),
+    });
+  }
+}
+
+/** Writes every row's MAC into its place. @returns the digests, 32 bytes each, owned by the caller */
+export function sealUniform(vault: Vault, key: RecordKey, rows: UniformRows): Uint8Array {
+  return vault.recordSealRows(key.handle, key.prefix, rows.buffer, rows.stride);
+}
+
+/** Counts a row's revision up by one: what is sealed next is the record's next put. */
+export function raiseRevision(rows: UniformRows, i: number): void {
+  const at = i * rows.stride + rows.keyLength + 4;
+  const low = (getU32(rows.buffer, at) + 1) >>> 0;
+  putU32(rows.buffer, at, low);
+  if (low === 0) putU32(rows.buffer, at - 4, getU32(rows.buffer, at - 4) + 1);
 }
 
 export function rowKey(rows: UniformRows, i: number): Uint8Array {

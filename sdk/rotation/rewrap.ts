@@ -2,23 +2,29 @@
  * Moving wrapped material from a wrapping key's old versions to its current one, in batches that resume: what is
  * moved no longer lies in the old range, so a job that begins anew finds only the rest.
  */
-import { copyInto, getU32 } from "../foundation/bytes.js";
+import { getU32, putU32 } from "../foundation/bytes.js";
 import { cborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import { USAGES } from "../crypto/algorithms.js";
 import { ATTRIBUTES_LENGTH, type Handle } from "../crypto/core.js";
 import { attributesInto, FIXED_ATTRIBUTES } from "../crypto/material.js";
-import type { OpenedRecord } from "../crypto/records.js";
-import { encodeHead } from "../crypto/records.js";
-import { rowKey, rowValue, sealUniform, uniformRows, type UniformRows } from "../crypto/uniform.js";
+import { MAC_LENGTH } from "../crypto/records.js";
+import {
+  checkUniform,
+  raiseRevision,
+  rowKey,
+  rowsOfEntries,
+  rowValue,
+  sealUniform,
+} from "../crypto/uniform.js";
 import { BULK_ROW_LENGTH, MAX_BULK_KEYS, putBulkRow } from "../audit/event.js";
-import { authorize, commandTime, eventBy, type StoreContext } from "../commands/execute.js";
-import { jobRecord, openJob, type JobControl, type StoredJob } from "../commands/jobs.js";
+import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
+import { commitBatch, openJob, type JobControl, type StoredJob } from "../commands/jobs.js";
 import { openWrappingVersion, type WrappingVersion } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
-import { keyspace, MATERIAL_KEY, ranges } from "../storage/keyspace.js";
+import { MATERIAL_KEY, ranges } from "../storage/keyspace.js";
 
 export interface RewrapSummary {
   job: string;
@@ -110,29 +116,16 @@ async function moveBatch(
     const newHandle = await context.ring.wrappingHandle(kek, wrapping.version);
     const time = commandTime(context);
     const moved = buildMove(context, batch, oldHandle, { ...wrapping, handle: newHandle });
-    const after: StoredJob = {
-      ...job,
-      record: { ...job.record, done: job.record.done + batch.entries.length },
-    };
-    const jobKey = keyspace.job(job.id);
-    const result = await context.committer.commit({
-      checks: [...moved.checks, wrapping.gateCheck, { key: jobKey, version: job.storageVersion }],
-      records: [jobRecord(after)],
-      mutations: moved.mutations,
+    const result = await commitBatch(context, job, {
+      ...moved,
+      checks: [...moved.checks, wrapping.gateCheck],
+      size: batch.entries.length,
+      last: false,
+      operation: "rewrap",
+      decision,
       time,
-      event: { ...eventBy(context, "rewrap", decision), subjects: [], bulk: moved.rows, job: job.id },
     });
-    if (result.committed) {
-      const version = result.versionOf(jobKey) ?? (await context.storage.get(jobKey))?.version ?? null;
-      return { ...after, revision: job.revision + 1, storageVersion: version };
-    }
-    if (
-      result.conflicts.some(
-        (conflict) => conflict.key.length === jobKey.length && conflict.key[0] === jobKey[0],
-      )
-    ) {
-      throw new KeyloomError("STORE_CONFLICT", { message: "the same job runs elsewhere" });
-    }
+    if ("job" in result) return result.job;
     // Another process destroyed, rotated or moved something of this batch: look again.
     batch = await nextBatch(context, kek);
   }
@@ -145,6 +138,7 @@ interface Move {
   rows: Uint8Array;
 }
 
+/** The records at their new paths: same key and attributes, the next revision, the new wrapping. */
 function buildMove(
   context: StoreContext,
   batch: RewrapBatch,
@@ -154,23 +148,32 @@ function buildMove(
   const { vault, records } = context;
   const { entries } = batch;
   const count = entries.length;
-  const opened = records.open(entries);
-  const wrappedLength = opened[0]!.body.length - FIXED_ATTRIBUTES;
+  const rows = rowsOfEntries(entries);
+  checkUniform(vault, records.key, rows);
+  const { buffer, stride } = rows;
+  const wrappedAt = rows.bodyAt + FIXED_ATTRIBUTES;
+  const wrappedLength = stride - MAC_LENGTH - wrappedAt;
   const attributes = new Uint8Array(count * ATTRIBUTES_LENGTH);
   const wrapped = new Uint8Array(count * wrappedLength);
   for (let i = 0; i < count; i++) {
-    attributesInto(entries[i]!.key, opened[i]!.body, attributes, i * ATTRIBUTES_LENGTH);
-    wrapped.set(opened[i]!.body.subarray(FIXED_ATTRIBUTES), i * wrappedLength);
+    const at = i * stride;
+    attributesInto(buffer, at, at + rows.bodyAt, attributes, i * ATTRIBUTES_LENGTH);
+    wrapped.set(buffer.subarray(at + wrappedAt, at + wrappedAt + wrappedLength), i * wrappedLength);
   }
   const rewrapped = vault.rewrapBatch(oldHandle, wrapping.handle, attributes, wrapped, count);
   if (rewrapped.failed > 0) {
-    const index = rewrapped.statuses.findIndex((status) => status !== 0);
+    const index = rewrapped.statuses.findIndex((status: number) => status !== 0);
     throw new KeyloomError("STORE_DAMAGED", {
       message: `${rewrapped.failed} wrapped keys of a batch do not open`,
       storageKey: entries[index]!.key,
     });
   }
-  const rows = moveRows(entries, opened, wrapping, rewrapped.wrapped, wrappedLength);
+  for (let i = 0; i < count; i++) {
+    const at = i * stride;
+    putU32(buffer, at + MATERIAL_KEY.kekVersion, wrapping.version);
+    raiseRevision(rows, i);
+    buffer.set(rewrapped.wrapped.subarray(i * wrappedLength, (i + 1) * wrappedLength), at + wrappedAt);
+  }
   const digests = sealUniform(vault, records.key, rows);
   const move: Move = { checks: [], mutations: [], rows: new Uint8Array(count * BULK_ROW_LENGTH) };
   for (let i = 0; i < count; i++) {
@@ -178,30 +181,7 @@ function buildMove(
     move.checks.push({ key, version });
     move.mutations.push({ kind: "delete", key });
     move.mutations.push({ kind: "put", key: rowKey(rows, i), value: rowValue(rows, i) });
-    const id = key.subarray(MATERIAL_KEY.key, MATERIAL_KEY.version);
-    putBulkRow(move.rows, i, id, getU32(key, MATERIAL_KEY.version), digests, i * 32);
+    putBulkRow(move.rows, i, key, MATERIAL_KEY.key, getU32(key, MATERIAL_KEY.version), digests, i * 32);
   }
   return move;
-}
-
-/** The records at their new paths: same key and attributes, the next revision, the new wrapping. */
-function moveRows(
-  entries: readonly Entry[],
-  opened: readonly OpenedRecord[],
-  wrapping: WrappingVersion,
-  wrapped: Uint8Array,
-  wrappedLength: number,
-): UniformRows {
-  const template = keyspace.material(wrapping.kek, wrapping.version, wrapping.kek, 0);
-  const rows = uniformRows(template, 1, opened[0]!.body, entries.length);
-  const { buffer, stride, bodyAt } = rows;
-  const wrappedAt = bodyAt + FIXED_ATTRIBUTES;
-  for (let i = 0; i < entries.length; i++) {
-    const at = i * stride;
-    copyInto(entries[i]!.key, MATERIAL_KEY.key, 20, buffer, at + MATERIAL_KEY.key);
-    copyInto(encodeHead(opened[i]!.revision + 1), 0, 8, buffer, at + rows.keyLength);
-    copyInto(opened[i]!.body, 0, FIXED_ATTRIBUTES, buffer, at + bodyAt);
-    buffer.set(wrapped.subarray(i * wrappedLength, (i + 1) * wrappedLength), at + wrappedAt);
-  }
-  return rows;
 }

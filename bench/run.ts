@@ -1,0 +1,85 @@
+/** `npm run bench`: runs everything, prints it, and writes docs/BENCHMARKS.md. Arguments name suites to run alone. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { brotliCompressSync, constants } from "node:zlib";
+import { bulkFigures, bulkTable } from "./bulk.js";
+import { compare, table } from "./harness.js";
+import { messageComparisons } from "./messages.js";
+import { primitiveComparisons } from "./primitives.js";
+import { vaultComparison } from "./vault.js";
+
+const root = new URL("../", import.meta.url);
+
+function sizes(): string {
+  const brotli = (file: string): number =>
+    brotliCompressSync(readFileSync(new URL(file, root)), {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11 },
+    }).length;
+  const row = (name: string, file: string): string =>
+    `| ${name} | ${readFileSync(new URL(file, root)).length.toLocaleString("en")} | ${brotli(file).toLocaleString("en")} |`;
+  return [
+    "### Size",
+    "",
+    "| | bytes | brotli |",
+    "|---|---:|---:|",
+    row("SIMD core", "build/keyloom-simd.wasm"),
+    row("scalar core", "build/keyloom-scalar.wasm"),
+    "",
+  ].join("\n");
+}
+
+function versionsOfPeers(): string {
+  const { version, devDependencies } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
+    version: string;
+    devDependencies: Record<string, string>;
+  };
+  const peers = [
+    "libsodium-wrappers",
+    "sodium-native",
+    "@noble/ciphers",
+    "@noble/hashes",
+    "wasm-themis",
+    "jose",
+    "lmdb",
+  ];
+  return [`keyloom ${version}`, ...peers.map((name) => `${name} ${devDependencies[name] ?? "absent"}`)].join(
+    ", ",
+  );
+}
+
+const HEAD = `# Benchmarks
+
+Written by \`npm run bench\`. Every contender's output is compared with ours before anything is timed; rounds are interleaved in one
+process on one core; a figure is the median of the rounds' medians, and "spread" is the highest of them over the lowest. Absolute
+figures move with the machine; the ratios are what to look at. Copying in and out of linear memory counts. Losses are listed like wins.
+`;
+
+async function main(): Promise<void> {
+  const only = process.argv.slice(2);
+  const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
+  const parts = [
+    HEAD,
+    `${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.versions.node}. ${versionsOfPeers()}.\n`,
+  ];
+  const add = (part: string): void => {
+    parts.push(part);
+    console.log(part);
+  };
+  if (wanted("primitives")) {
+    for (const comparison of await primitiveComparisons()) add(table(comparison, await compare(comparison)));
+  }
+  if (wanted("vault")) {
+    const comparison = await vaultComparison();
+    add(table(comparison, await compare(comparison)));
+  }
+  if (wanted("messages")) {
+    const { comparisons, close } = await messageComparisons();
+    for (const comparison of comparisons) add(table(comparison, await compare(comparison)));
+    await close();
+  }
+  if (wanted("bulk")) add(bulkTable(await bulkFigures()));
+  if (wanted("size")) add(sizes());
+  if (only.length === 0) writeFileSync(new URL("docs/BENCHMARKS.md", root), parts.join("\n"));
+}
+
+await main();

@@ -1,0 +1,81 @@
+/** The attributes of keys as the core knows them: 48 bytes, the associated data of every wrapped key. */
+import { CoreError } from "../sdk/foundation/errors.js";
+
+/** Algorithms by their id in attributes. An id never changes its meaning. */
+export const ALGORITHM = {
+  XCHACHA20_POLY1305: 1,
+  HMAC_SHA256: 2,
+  HKDF_SHA256: 3,
+  /** Internal: the file key of an age file. Never stored. */
+  AGE_FILE_KEY: 4,
+  /** Internal: the payload key of an age file. Never stored. */
+  AGE_PAYLOAD_KEY: 5,
+} as const;
+
+/** Usage bits: KMIP 2.1's cryptographic usage mask. */
+export const USAGE = {
+  ENCRYPT: 0x4,
+  DECRYPT: 0x8,
+  WRAP: 0x10,
+  UNWRAP: 0x20,
+  MAC_GENERATE: 0x80,
+  MAC_VERIFY: 0x100,
+  DERIVE: 0x200,
+} as const;
+
+export const ID_LENGTH = 16;
+export const ATTRIBUTES_LENGTH = 48;
+export const ATTRIBUTES_FORMAT = 1;
+/** Wrap algorithms by their id in attributes. */
+export const WRAP_ALGORITHM = { XCHACHA20_POLY1305: 1 } as const;
+/** What wrapping adds to a key: commitment (32), nonce (24), tag (16). */
+export const WRAP_OVERHEAD = 72;
+
+export function wrappedLength(materialLength: number): number {
+  return WRAP_OVERHEAD + materialLength;
+}
+
+/** What a new key is to be. */
+export interface KeyTemplate {
+  algorithm: number;
+  usages: number;
+  exportable: boolean;
+  /** 16 bytes. */
+  id: Uint8Array;
+  /** An unsigned 32-bit number. */
+  version: number;
+}
+
+/** @throws {CoreError} `CORE_INVALID_LENGTH` for an id of another length than 16 */
+export function checkTemplate(template: KeyTemplate): void {
+  if (!(template.id instanceof Uint8Array)) throw new TypeError("a key's id must be a Uint8Array");
+  if (template.id.length !== ID_LENGTH) {
+    throw new CoreError("CORE_INVALID_LENGTH", { message: `a key's id has ${ID_LENGTH} bytes` });
+  }
+}
+
+/**
+ * Encodes attributes.
+ *
+ * @param kekId - 16 bytes, the wrapping key's id
+ * @param out - written at `offset`; a new array where absent
+ */
+export function encodeAttributes(
+  template: KeyTemplate,
+  kekId: Uint8Array,
+  kekVersion: number,
+  out: Uint8Array = new Uint8Array(ATTRIBUTES_LENGTH),
+  offset = 0,
+): Uint8Array {
+  const view = new DataView(out.buffer, out.byteOffset + offset, ATTRIBUTES_LENGTH);
+  view.setUint8(0, ATTRIBUTES_FORMAT);
+  view.setUint8(1, WRAP_ALGORITHM.XCHACHA20_POLY1305);
+  view.setUint8(2, template.algorithm);
+  view.setUint8(3, template.exportable ? 1 : 0);
+  view.setUint32(4, template.usages);
+  out.set(template.id, offset + 8);
+  view.setUint32(24, template.version);
+  out.set(kekId, offset + 28);
+  view.setUint32(44, kekVersion);
+  return out;
+}

@@ -1,0 +1,440 @@
+declare namespace __AdaptedExports {
+  /** Exported memory */
+  export const memory: WebAssembly.Memory;
+  /** assembly/index/stagingBase */
+  export const stagingBase: {
+    /** @type `usize` */
+    get value(): number
+  };
+  /** assembly/index/slotCount */
+  export const slotCount: {
+    /** @type `i32` */
+    get value(): number
+  };
+  /**
+   * assembly/index/sha256
+   * @param data `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function sha256(data: number, length: number, out: number): number;
+  /**
+   * assembly/index/hmacSha256
+   * @param key `usize`
+   * @param keyLength `i32`
+   * @param data `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function hmacSha256(key: number, keyLength: number, data: number, length: number, out: number): number;
+  /**
+   * assembly/index/hkdfSha256
+   * @param ikm `usize`
+   * @param ikmLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param info `usize`
+   * @param infoLength `i32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function hkdfSha256(ikm: number, ikmLength: number, salt: number, saltLength: number, info: number, infoLength: number, out: number, outLength: number): number;
+  /**
+   * assembly/index/hkdfExpandSha256Batch
+   * @param prk `usize`
+   * @param prkLength `i32`
+   * @param infos `usize`
+   * @param infoLength `i32`
+   * @param count `i32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function hkdfExpandSha256Batch(prk: number, prkLength: number, infos: number, infoLength: number, count: number, out: number, outLength: number): number;
+  /**
+   * assembly/index/pbkdf2Sha256
+   * @param password `usize`
+   * @param passwordLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param iterations `u32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function pbkdf2Sha256(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
+  /**
+   * assembly/index/aeadSealOne
+   * @param extended `i32`
+   * @param key `usize`
+   * @param nonce `usize`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param plaintext `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function aeadSealOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
+  /**
+   * assembly/index/aeadOpenOne
+   * @param extended `i32`
+   * @param key `usize`
+   * @param nonce `usize`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param sealed `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function aeadOpenOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
+  /**
+   * assembly/index/aeadSealMany
+   * @param extended `i32`
+   * @param key `usize`
+   * @param nonces `usize`
+   * @param aads `usize`
+   * @param aadLength `i32`
+   * @param plaintexts `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @param count `i32`
+   * @returns `i32`
+   */
+  export function aeadSealMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, plaintexts: number, length: number, out: number, count: number): number;
+  /**
+   * assembly/index/aeadOpenMany
+   * @param extended `i32`
+   * @param key `usize`
+   * @param nonces `usize`
+   * @param aads `usize`
+   * @param aadLength `i32`
+   * @param sealed `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @param count `i32`
+   * @returns `i32`
+   */
+  export function aeadOpenMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, sealed: number, length: number, out: number, count: number): number;
+  /**
+   * assembly/index/vaultGenerate
+   * @param algorithm `u32`
+   * @param flags `u32`
+   * @param usages `u32`
+   * @param id `usize`
+   * @param version `u32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultGenerate(algorithm: number, flags: number, usages: number, id: number, version: number, end: number): number;
+  /**
+   * assembly/index/vaultImport
+   * @param algorithm `u32`
+   * @param flags `u32`
+   * @param usages `u32`
+   * @param id `usize`
+   * @param version `u32`
+   * @param material `usize`
+   * @param length `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultImport(algorithm: number, flags: number, usages: number, id: number, version: number, material: number, length: number, end: number): number;
+  /**
+   * assembly/index/vaultFromPassword
+   * @param algorithm `u32`
+   * @param flags `u32`
+   * @param usages `u32`
+   * @param id `usize`
+   * @param version `u32`
+   * @param password `usize`
+   * @param passwordLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param iterations `u32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultFromPassword(algorithm: number, flags: number, usages: number, id: number, version: number, password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, end: number): number;
+  /**
+   * assembly/index/vaultDispose
+   * @param handle `u32`
+   * @returns `i32`
+   */
+  export function vaultDispose(handle: number): number;
+  /**
+   * assembly/index/vaultDisposeAll
+   */
+  export function vaultDisposeAll(): void;
+  /**
+   * assembly/index/vaultLiveCount
+   * @returns `i32`
+   */
+  export function vaultLiveCount(): number;
+  /**
+   * assembly/index/vaultLength
+   * @param handle `u32`
+   * @returns `i32`
+   */
+  export function vaultLength(handle: number): number;
+  /**
+   * assembly/index/vaultExport
+   * @param handle `u32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultExport(handle: number, out: number): number;
+  /**
+   * assembly/index/vaultGenerateAndWrap
+   * @param kek `u32`
+   * @param attributes `usize`
+   * @param count `i32`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultGenerateAndWrap(kek: number, attributes: number, count: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultWrap
+   * @param kek `u32`
+   * @param handles `usize`
+   * @param count `i32`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultWrap(kek: number, handles: number, count: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultUnwrap
+   * @param kek `u32`
+   * @param attributes `usize`
+   * @param wrapped `usize`
+   * @param length `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultUnwrap(kek: number, attributes: number, wrapped: number, length: number, end: number): number;
+  /**
+   * assembly/index/vaultOpenCheck
+   * @param kek `u32`
+   * @param attributes `usize`
+   * @param wrapped `usize`
+   * @param count `i32`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultOpenCheck(kek: number, attributes: number, wrapped: number, count: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultRewrap
+   * @param oldKek `u32`
+   * @param newKek `u32`
+   * @param attributes `usize`
+   * @param wrapped `usize`
+   * @param count `i32`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultRewrap(oldKek: number, newKek: number, attributes: number, wrapped: number, count: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultDerive
+   * @param parent `u32`
+   * @param attributes `usize`
+   * @param info `usize`
+   * @param infoLength `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultDerive(parent: number, attributes: number, info: number, infoLength: number, end: number): number;
+  /**
+   * assembly/index/vaultDeriveAndWrap
+   * @param parent `u32`
+   * @param kek `u32`
+   * @param attributes `usize`
+   * @param infos `usize`
+   * @param infoLength `i32`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultDeriveAndWrap(parent: number, kek: number, attributes: number, infos: number, infoLength: number, count: number, out: number): number;
+  /**
+   * assembly/index/vaultSeal
+   * @param handle `u32`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param plaintext `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultSeal(handle: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultOpen
+   * @param handle `u32`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param sealed `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultOpen(handle: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultMac
+   * @param handle `u32`
+   * @param data `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultMac(handle: number, data: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultMacVerify
+   * @param handle `u32`
+   * @param data `usize`
+   * @param length `i32`
+   * @param expected `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultMacVerify(handle: number, data: number, length: number, expected: number, end: number): number;
+  /**
+   * assembly/index/vaultMacBatch
+   * @param handle `u32`
+   * @param messages `usize`
+   * @param lengths `usize`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultMacBatch(handle: number, messages: number, lengths: number, count: number, out: number): number;
+  /**
+   * assembly/index/vaultRecordSeal
+   * @param handle `u32`
+   * @param prefix `usize`
+   * @param messages `usize`
+   * @param lengths `usize`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultRecordSeal(handle: number, prefix: number, messages: number, lengths: number, count: number, out: number): number;
+  /**
+   * assembly/index/vaultRecordCheck
+   * @param handle `u32`
+   * @param prefix `usize`
+   * @param messages `usize`
+   * @param lengths `usize`
+   * @param macs `usize`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultRecordCheck(handle: number, prefix: number, messages: number, lengths: number, macs: number, count: number, out: number): number;
+  /**
+   * assembly/index/vaultRecordSealRows
+   * @param handle `u32`
+   * @param prefix `usize`
+   * @param rows `usize`
+   * @param stride `i32`
+   * @param count `i32`
+   * @param work `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultRecordSealRows(handle: number, prefix: number, rows: number, stride: number, count: number, work: number, out: number): number;
+  /**
+   * assembly/index/vaultRecordCheckRows
+   * @param handle `u32`
+   * @param prefix `usize`
+   * @param rows `usize`
+   * @param stride `i32`
+   * @param count `i32`
+   * @param work `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultRecordCheckRows(handle: number, prefix: number, rows: number, stride: number, count: number, work: number, out: number): number;
+  /**
+   * assembly/index/vaultAgeWrap
+   * @param handle `u32`
+   * @param fileKey `u32`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeWrap(handle: number, fileKey: number, aad: number, aadLength: number, out: number): number;
+  /**
+   * assembly/index/vaultAgeUnwrap
+   * @param handle `u32`
+   * @param aad `usize`
+   * @param aadLength `i32`
+   * @param body `usize`
+   * @param length `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeUnwrap(handle: number, aad: number, aadLength: number, body: number, length: number, end: number): number;
+  /**
+   * assembly/index/vaultAgeHeaderMac
+   * @param fileKey `u32`
+   * @param header `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeHeaderMac(fileKey: number, header: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultAgeHeaderMacVerify
+   * @param fileKey `u32`
+   * @param header `usize`
+   * @param length `i32`
+   * @param expected `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeHeaderMacVerify(fileKey: number, header: number, length: number, expected: number, end: number): number;
+  /**
+   * assembly/index/vaultAgePayloadKey
+   * @param fileKey `u32`
+   * @param nonce `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgePayloadKey(fileKey: number, nonce: number, end: number): number;
+  /**
+   * assembly/index/vaultAgeChunkSeal
+   * @param payload `u32`
+   * @param counterHigh `u32`
+   * @param counterLow `u32`
+   * @param last `u32`
+   * @param chunk `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeChunkSeal(payload: number, counterHigh: number, counterLow: number, last: number, chunk: number, length: number, out: number): number;
+  /**
+   * assembly/index/vaultAgeChunkOpen
+   * @param payload `u32`
+   * @param counterHigh `u32`
+   * @param counterLow `u32`
+   * @param last `u32`
+   * @param sealed `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeChunkOpen(payload: number, counterHigh: number, counterLow: number, last: number, sealed: number, length: number, out: number): number;
+}
+/** Instantiates the compiled WebAssembly module with the given imports. */
+export declare function instantiate(module: WebAssembly.Module, imports: {
+  env: unknown,
+}): Promise<typeof __AdaptedExports>;

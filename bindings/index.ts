@@ -1,0 +1,24 @@
+/** `keyloom/core`: the primitives, bytes in and bytes out, and the vault. */
+import { loadCoreWith, type Core, type LoadOptions } from "./load.js";
+
+export type { Core, LoadOptions } from "./load.js";
+export type { Aead, Primitives } from "./primitives.js";
+export type { Handle, RewrapResult, Statuses, Vault } from "./vault.js";
+export {
+  ALGORITHM,
+  ATTRIBUTES_LENGTH,
+  encodeAttributes,
+  USAGE,
+  wrappedLength,
+  type KeyTemplate,
+} from "./attributes.js";
+export { CoreError, KeyloomError } from "../sdk/foundation/errors.js";
+
+/**
+ * Loads the core.
+ *
+ * @throws {CoreError} `CORE_UNSUPPORTED` where WebAssembly is missing or forbidden
+ */
+export function loadCore(options: LoadOptions = {}): Promise<Core> {
+  return loadCoreWith({ simd: options.simd });
+}

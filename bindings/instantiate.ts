@@ -1,0 +1,98 @@
+/**
+ * Compiling and instantiating the core.
+ *
+ * Instances are made through `@assemblyscript/loader`, which instantiates and does nothing else here: its own
+ * marshalling of values costs hundreds of nanoseconds a call, so data goes through `marshal.ts`.
+ */
+import { instantiate } from "@assemblyscript/loader";
+import { simd as hostHasSimd } from "wasm-feature-detect";
+import { CoreError } from "../sdk/foundation/errors.js";
+import type { Abi } from "./abi.js";
+import { Staging } from "./staging.js";
+import { wasmSource } from "./wasm-source.js";
+
+export type WasmKind = "simd" | "scalar";
+
+/** Fills a view (of linear memory) with random bytes, or throws. */
+export type RandomSource = (view: Uint8Array) => void;
+
+const PAGE = 65_536;
+/** The build's own minimum: 4 MiB. */
+export const INITIAL_PAGES = 64;
+/** 1 GiB: what the byte-level door may grow to. */
+export const GROWN_PAGES = 16_384;
+
+const compiled = new Map<WasmKind, Promise<WebAssembly.Module>>();
+
+/** @throws {CoreError} `CORE_UNSUPPORTED` where WebAssembly is missing, or forbidden by the page's policy */
+function compile(kind: WasmKind): Promise<WebAssembly.Module> {
+  let module = compiled.get(kind);
+  if (module === undefined) {
+    module = compileSource(kind);
+    compiled.set(kind, module);
+    // A failed attempt is not remembered: the next one may find the file.
+    module.catch(() => compiled.delete(kind));
+  }
+  return module;
+}
+
+async function compileSource(kind: WasmKind): Promise<WebAssembly.Module> {
+  if (typeof WebAssembly !== "object") {
+    throw new CoreError("CORE_UNSUPPORTED", { message: "this host has no WebAssembly" });
+  }
+  const source = await wasmSource(kind);
+  if (source instanceof WebAssembly.Module) return source;
+  try {
+    return await WebAssembly.compile(source);
+  } catch (cause) {
+    throw new CoreError("CORE_UNSUPPORTED", {
+      message:
+        "the host refuses to compile WebAssembly; a page's Content-Security-Policy needs script-src 'wasm-unsafe-eval'",
+      cause,
+    });
+  }
+}
+
+/** Which build this host runs; `simd: false` asks for the scalar one. */
+export async function chooseKind(simd: boolean | undefined): Promise<WasmKind> {
+  const wanted = simd ?? true;
+  if (!wanted) return "scalar";
+  if (await hostHasSimd()) return "simd";
+  if (simd === true)
+    throw new CoreError("CORE_UNSUPPORTED", { message: "this host has no WebAssembly SIMD" });
+  return "scalar";
+}
+
+export interface Instance {
+  abi: Abi;
+  staging: Staging;
+}
+
+/**
+ * A fresh instance with a memory of its own.
+ *
+ * @param maximumPages - `INITIAL_PAGES`: the memory never grows, so secrets in it are never moved
+ */
+export async function newInstance(
+  kind: WasmKind,
+  random: RandomSource,
+  maximumPages: number,
+): Promise<Instance> {
+  const module = await compile(kind);
+  const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: maximumPages });
+  const env = {
+    memory,
+    // A failure of the source crosses the core as a status: an exception must not skip its wiping.
+    random(at: number, length: number): number {
+      try {
+        random(new Uint8Array(memory.buffer, at >>> 0, length));
+        return 0;
+      } catch {
+        return 1;
+      }
+    },
+  };
+  const { exports } = await instantiate(module, { env });
+  const abi = exports as unknown as Abi;
+  return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0, maximumPages * PAGE) };
+}

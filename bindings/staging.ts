@@ -1,0 +1,99 @@
+/**
+ * The staging region of one instance's memory, as the host sees it: inputs are laid out back to back from its base, the
+ * output behind them.
+ *
+ * The memory object itself is not handed out. Views detach when memory grows, so `bytes` is re-read after every growth.
+ */
+import { CoreError } from "../sdk/foundation/errors.js";
+
+const PAGE = 65_536;
+const ALIGN = 16;
+
+export class Staging {
+  readonly base: number;
+  readonly #memory: WebAssembly.Memory;
+  readonly #limit: number;
+  #bytes: Uint8Array;
+  #at: number;
+
+  constructor(memory: WebAssembly.Memory, base: number, limit: number) {
+    this.#memory = memory;
+    this.base = base;
+    this.#limit = limit;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#at = base;
+  }
+
+  /** Room for inputs and outputs without growing. */
+  get capacity(): number {
+    return this.#bytes.length - this.base;
+  }
+
+  /**
+   * Begins a call that needs `length` bytes of inputs and outputs in all, plus 16 for each of `parts`.
+   *
+   * @throws {CoreError} `CORE_INPUT_TOO_LARGE` when memory can't grow to it
+   */
+  begin(length: number, parts: number): void {
+    this.#at = this.base;
+    const needed = this.base + length + parts * ALIGN;
+    if (needed <= this.#bytes.length) return;
+    if (needed > this.#limit) throw tooLarge(length);
+    try {
+      this.#memory.grow(Math.ceil((needed - this.#bytes.length) / PAGE));
+    } catch {
+      throw tooLarge(length);
+    } finally {
+      this.#bytes = new Uint8Array(this.#memory.buffer);
+    }
+  }
+
+  /** Copies an input in. @returns its address */
+  put(bytes: Uint8Array): number {
+    const at = this.#at;
+    this.#bytes.set(bytes, at);
+    this.#at = (at + bytes.length + ALIGN - 1) & -ALIGN;
+    return at;
+  }
+
+  /** Copies 32-bit numbers in, little-endian as the core reads them. @returns their address */
+  putWords(words: ArrayLike<number>): number {
+    const at = this.#at;
+    // Staging is 16-byte aligned, and WebAssembly is little-endian; so are the hosts' typed arrays in practice.
+    new Uint32Array(this.#bytes.buffer, at, words.length).set(words);
+    this.#at = (at + words.length * 4 + ALIGN - 1) & -ALIGN;
+    return at;
+  }
+
+  /** Room for scratch or an output of `length` bytes. @returns its address; inputs end here */
+  reserve(length: number): number {
+    const at = this.#at;
+    this.#at = (at + length + ALIGN - 1) & -ALIGN;
+    return at;
+  }
+
+  /** Where the next input or output will be: handed to calls without an output. */
+  get end(): number {
+    return this.#at;
+  }
+
+  /** Copies an output out, and zeroes it. */
+  take(at: number, length: number): Uint8Array {
+    const out = this.#bytes.slice(at, at + length);
+    this.#bytes.fill(0, at, at + length);
+    return out;
+  }
+
+  /** As `take`, into the caller's buffer. */
+  takeInto(at: number, length: number, target: Uint8Array, offset: number): void {
+    target.set(this.#bytes.subarray(at, at + length), offset);
+    this.#bytes.fill(0, at, at + length);
+  }
+}
+
+function tooLarge(length: number): CoreError {
+  return new CoreError("CORE_INPUT_TOO_LARGE", {
+    message: `${length} bytes are more than this call can handle at once`,
+    length,
+  });
+}

@@ -1,0 +1,1 @@
+export function buildWasm(options?: { targets?: string[]; onlyIfOutdated?: boolean }): Promise<void>;
