@@ -2,17 +2,21 @@
  * `npm run generate`: the files that are made from tables of the source. They are committed, so that they can
  * be read where they lie; `.ci/run` makes them again and fails when one is stale.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 import { ERROR_CODES } from "../sdk/foundation/errors.js";
+import { buildWasm } from "./build-wasm.mjs";
 
 const ROOT = new URL("../", import.meta.url);
 const NOTE = "<!-- Made by `npm run generate`; change the source it names instead. -->";
 
 const GENERATED: Record<string, () => string> = {
+  // The compiler's own description of what the core exports.
+  "bindings/generated/abi.d.ts": () => readFileSync(new URL("build/keyloom-simd.d.ts", ROOT), "utf8"),
   "docs/ERRORS.md": errors,
 };
 
+await buildWasm({ targets: ["simd"], onlyIfOutdated: true });
 for (const [path, make] of Object.entries(GENERATED)) {
   writeFileSync(new URL(path, ROOT), make());
   console.log(`generated ${path}`);

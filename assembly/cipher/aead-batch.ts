@@ -5,24 +5,24 @@
  */
 import { CIPHER_SCRATCH } from "../memory/layout";
 import { poly1305Aead, sameTag } from "../mac/poly1305";
+import { openShort, sealShort, SHORT_AAD, SHORT_TEXT } from "./aead-batch-short";
 import {
   blocks,
   FULL,
   HALF,
+  LANE_KEYS,
   setKey,
-  setLaneKeys,
   setLaneWords,
   setRow,
   SUBKEYS,
   wipeLanes,
 } from "./chacha20-lanes";
 
-/** One-time keys and key stream of four records, a tag, four subkeys in lanes. */
+/** One-time keys and key stream of four records, a tag. */
 const ONE_TIME_KEYS: usize = CIPHER_SCRATCH + 1024;
 const STREAM: usize = ONE_TIME_KEYS + 128;
 const TAG: usize = STREAM + 256;
-const LANE_KEYS: usize = TAG + 16;
-const SCRATCH_USED: usize = 128 + 256 + 16 + 128;
+const SCRATCH_USED: usize = 128 + 256 + 16;
 
 /** Sets nonces (and for 24-byte ones the subkeys) of records `first` … `first` + 3; the last one fills empty lanes. */
 function setRecords(extended: bool, key: usize, nonces: usize, stride: usize, first: i32, count: i32): void {
@@ -33,7 +33,6 @@ function setRecords(extended: bool, key: usize, nonces: usize, stride: usize, fi
       setLaneWords(lane, 12, nonce, 4);
     }
     blocks(LANE_KEYS, SUBKEYS);
-    setLaneKeys(LANE_KEYS);
     setRow(13, 0);
   }
   for (let lane = 0; lane < 4; lane++) {
@@ -95,6 +94,24 @@ export function aeadSealBatch(
   outStride: usize,
   count: i32,
 ): void {
+  if (length <= SHORT_TEXT && aadLength <= SHORT_AAD) {
+    sealShort(
+      extended,
+      key,
+      nonces,
+      nonceStride,
+      aads,
+      aadStride,
+      aadLength,
+      plaintexts,
+      plaintextStride,
+      length,
+      out,
+      outStride,
+      count,
+    );
+    return;
+  }
   setKey(key);
   for (let first = 0; first < count; first += 4) {
     const last = min(first + 4, count);
@@ -133,6 +150,24 @@ export function aeadOpenBatch(
   count: i32,
   statuses: usize,
 ): i32 {
+  if (length <= SHORT_TEXT && aadLength <= SHORT_AAD) {
+    return openShort(
+      extended,
+      key,
+      nonces,
+      nonceStride,
+      aads,
+      aadStride,
+      aadLength,
+      sealed,
+      sealedStride,
+      length,
+      out,
+      outStride,
+      count,
+      statuses,
+    );
+  }
   let failures = 0;
   setKey(key);
   for (let first = 0; first < count; first += 4) {

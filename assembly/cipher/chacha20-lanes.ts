@@ -5,6 +5,7 @@
  * counters) and blocks of four messages (four nonces, even four keys) are the same to this file.
  */
 import { CIPHER_SCRATCH } from "../memory/layout";
+import { STEP_SIZE, step } from "../mac/poly1305-steps";
 
 /** The state in lanes: 16 rows of 16 bytes. Secret: the key is in rows 4 to 11. */
 export const LANES: usize = CIPHER_SCRATCH;
@@ -29,8 +30,9 @@ function setWord(row: usize, lane: usize, word: u32): void {
 @inline
 export function setRow(row: usize, word: u32): void {
   const at = LANES + row * 16;
-  store<u64>(at, (<u64>word) | ((<u64>word) << 32));
-  store<u64>(at, load<u64>(at), 8);
+  const twice = (<u64>word) | ((<u64>word) << 32);
+  store<u64>(at, twice);
+  store<u64>(at, twice, 8);
 }
 
 /** Constants and one key for all lanes. */
@@ -39,10 +41,8 @@ export function setKey(key: usize): void {
   for (let i: usize = 0; i < 8; i++) setRow(4 + i, load<u32>(key + i * 4));
 }
 
-/** Rows 4 to 11 from lanes: a key for each. */
-export function setLaneKeys(lanes: usize): void {
-  memory.copy(LANES + 64, lanes, 128);
-}
+/** Where SUBKEYS puts a key for each lane: rows 4 to 11 of the next state. */
+export const LANE_KEYS: usize = LANES + 64;
 
 /** `count` little-endian words of one lane, from row `row` on. */
 @inline
@@ -59,14 +59,15 @@ export function wipeLanes(): void {
   memory.fill(LANES, 0, LANES_SIZE);
 }
 
+// Swizzles with a constant: V8 makes one byte shuffle of them, and several instructions of a general shuffle.
 @inline
 function rotl16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return i8x16.swizzle(x, i8x16(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
 }
 
 @inline
 function rotl8(x: v128): v128 {
-  return i8x16.shuffle(x, x, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
+  return i8x16.swizzle(x, i8x16(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14));
 }
 
 @inline
@@ -96,14 +97,27 @@ function storeTransposed(out: usize, stride: usize, a: v128, b: v128, c: v128, d
 /**
  * Runs the 20 rounds over the state in LANES, which is not modified.
  *
- * @param out - FULL: four blocks of 64 bytes; HALF: four times 32 bytes; SUBKEYS: 8 rows of 16 bytes
+ * @param out - FULL: four blocks of 64 bytes; HALF: four times 32 bytes; SUBKEYS: 8 rows of 16 bytes (may be LANE_KEYS)
  */
+@inline
 export function blocks(out: usize, mode: i32): void {
-  if (ASC_FEATURE_SIMD) blocksSimd(out, mode);
-  else blocksScalar(out, mode);
+  blocksBeside(out, mode, 0, 0);
 }
 
-function blocksSimd(out: usize, mode: i32): void {
+/**
+ * As `blocks`, and takes Poly1305 steps of other messages beside the rounds: they are scalar and fill the gaps that the
+ * vector instructions leave.
+ *
+ * @param steps - the first step to take, up to `stepsEnd`; their number is a multiple of 4
+ * @returns the first step that is still to be taken
+ */
+export function blocksBeside(out: usize, mode: i32, steps: usize, stepsEnd: usize): usize {
+  if (ASC_FEATURE_SIMD) return blocksSimd(out, mode, steps, stepsEnd);
+  blocksScalar(out, mode);
+  return steps;
+}
+
+function blocksSimd(out: usize, mode: i32, steps: usize, stepsEnd: usize): usize {
   let x0 = v128.load(LANES);
   let x1 = v128.load(LANES, 16);
   let x2 = v128.load(LANES, 32);
@@ -121,7 +135,13 @@ function blocksSimd(out: usize, mode: i32): void {
   let x14 = v128.load(LANES, 224);
   let x15 = v128.load(LANES, 240);
   for (let i = 0; i < 10; i++) {
-    // Columns, four quarter rounds side by side.
+    if (steps < stepsEnd) {
+      // Two steps of different messages: neither waits for the other.
+      step(steps);
+      step(steps + STEP_SIZE);
+      steps += 2 * STEP_SIZE;
+    }
+    // Columns.
     x0 = i32x4.add(x0, x4);
     x1 = i32x4.add(x1, x5);
     x2 = i32x4.add(x2, x6);
@@ -197,14 +217,15 @@ function blocksSimd(out: usize, mode: i32): void {
     v128.store(out, x13, 80);
     v128.store(out, x14, 96);
     v128.store(out, x15, 112);
-    return;
+    return steps;
   }
   const stride: usize = mode == HALF ? 32 : 64;
   storeTransposed(out, stride, fed(0, x0), fed(1, x1), fed(2, x2), fed(3, x3));
   storeTransposed(out + 16, stride, fed(4, x4), fed(5, x5), fed(6, x6), fed(7, x7));
-  if (mode == HALF) return;
+  if (mode == HALF) return steps;
   storeTransposed(out + 32, stride, fed(8, x8), fed(9, x9), fed(10, x10), fed(11, x11));
   storeTransposed(out + 48, stride, fed(12, x12), fed(13, x13), fed(14, x14), fed(15, x15));
+  return steps;
 }
 
 function blocksScalar(out: usize, mode: i32): void {

@@ -5,9 +5,9 @@ import { poly1305Aead, sameTag } from "../mac/poly1305";
 import {
   blocks,
   FULL,
+  LANE_KEYS,
   setCounters,
   setKey,
-  setLaneKeys,
   setRow,
   SUBKEYS,
   wipeLanes,
@@ -15,12 +15,11 @@ import {
 
 export const TAG_LENGTH: usize = 16;
 
-/** Four blocks of key stream, the one-time Poly1305 key, a tag, four subkeys in lanes. */
+/** Four blocks of key stream, the one-time Poly1305 key, a tag. */
 const STREAM: usize = CIPHER_SCRATCH + 512;
 const ONE_TIME_KEY: usize = STREAM + 256;
 const TAG: usize = ONE_TIME_KEY + 32;
-const LANE_KEYS: usize = TAG + 16;
-const SCRATCH_USED: usize = 256 + 32 + 16 + 128;
+const SCRATCH_USED: usize = 256 + 32 + 16;
 
 /** Sets key and nonce of all lanes; with a 24-byte nonce by way of HChaCha20. */
 function begin(key: usize, nonce: usize, extended: bool): void {
@@ -29,7 +28,6 @@ function begin(key: usize, nonce: usize, extended: bool): void {
   if (extended) {
     for (let i: usize = 0; i < 4; i++) setRow(12 + i, load<u32>(nonce + i * 4));
     blocks(LANE_KEYS, SUBKEYS);
-    setLaneKeys(LANE_KEYS);
     setRow(13, 0);
     last = nonce + 16;
   } else {

@@ -104,7 +104,7 @@ export function poly1305Aead(
 }
 
 /** Reduces h fully modulo 2^130 − 5 and adds the key's second half. */
-function finish(h0: u64, h1: u64, h2: u64, h3: u64, h4: u64, key: usize, out: usize): void {
+export function finish(h0: u64, h1: u64, h2: u64, h3: u64, h4: u64, key: usize, out: usize): void {
   // h + 5 reaches 2^130 exactly when h ≥ p; its top says how often 5 has to be added (h < 2p).
   let carry = (h0 + 5) >> 32;
   carry = (h1 + carry) >> 32;

@@ -77,7 +77,7 @@ function wellFormed(attributes: usize, kek: usize, length: i32): bool {
 
 /** Writes wrapping key and version into attributes. */
 function setKek(attributes: usize, kek: usize): void {
-  memory.copy(attributes + 28, kek + 16, 16);
+  copyWords(kek + 16, 16, attributes + 28);
   store<u32>(attributes, bswap(load<u32>(kek, 12)), 44);
 }
 
@@ -93,14 +93,20 @@ function attributesOfSlot(slot: usize, kek: usize, out: usize): void {
   setKek(out, kek);
 }
 
+/** Copies a few 8-byte words: `memory.copy` is a call of the host for as little as this. */
+@inline
+function copyWords(from: usize, length: usize, to: usize): void {
+  for (let i: usize = 0; i < length; i += 8) store<u64>(to + i, load<u64>(from + i));
+}
+
 /** Wraps `count` keys of `length` bytes from KEYS into `out`. Nonces are drawn by the caller, into RANDOM. */
 function sealPiece(kek: usize, attributes: usize, length: usize, count: i32, out: usize): void {
   const subkeys = wrapKeys(kek);
   const stride = OVERHEAD + length;
   for (let i = 0; i < count; i++) {
     const record = out + <usize>i * stride;
-    memory.copy(record, subkeys + 32, COMMIT);
-    memory.copy(record + COMMIT, RANDOM + <usize>i * NONCE, NONCE);
+    copyWords(subkeys + 32, COMMIT, record);
+    copyWords(RANDOM + <usize>i * NONCE, NONCE, record + COMMIT);
   }
   aeadSealBatch(
     true,

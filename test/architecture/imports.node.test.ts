@@ -13,7 +13,7 @@ function readTree(): SourceTree {
   for (const room of ["assembly", "bindings", "sdk"]) {
     for (const name of readdirSync(join(ROOT, room), { recursive: true, encoding: "utf8" })) {
       const path = join(ROOT, room, name);
-      if (!name.endsWith(".ts") || name.endsWith(".d.ts")) continue;
+      if (!name.endsWith(".ts")) continue;
       tree.set(relative(ROOT, path).split(sep).join("/"), readFileSync(path, "utf8"));
     }
   }

@@ -143,7 +143,8 @@ function layerOf(path: string): { layer: number; room: string } | null {
 function resolve(tree: SourceTree, path: string, specifier: string): string | null {
   if (!specifier.startsWith(".")) return null;
   const to = posix.join(posix.dirname(path), specifier);
-  return [to, `${to}.ts`, to.replace(/\.js$/, ".ts")].find((candidate) => tree.has(candidate)) ?? null;
+  const candidates = [to, `${to}.ts`, to.replace(/\.js$/, ".ts"), to.replace(/\.js$/, ".d.ts")];
+  return candidates.find((candidate) => tree.has(candidate)) ?? null;
 }
 
 /** Every file that the entry needs, through static, dynamic and type imports. */
