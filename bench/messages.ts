@@ -7,14 +7,27 @@ import { random } from "./data.js";
 import { assertSame, type Comparison } from "./harness.js";
 
 interface Themis {
-  initialize?: () => Promise<void>;
+  initialize(wasm: string): Promise<void>;
   SecureCellSeal: {
     withKey(key: Uint8Array): {
       encrypt(data: Uint8Array): Uint8Array;
       decrypt(data: Uint8Array): Uint8Array;
     };
   };
-  initialized?: Promise<void>;
+}
+
+/** wasm-themis fetches its module where `fetch` exists, which Node's can't do from disk; without it, it reads the file. */
+async function loadThemis(): Promise<Themis> {
+  const { fetch } = globalThis;
+  Reflect.deleteProperty(globalThis, "fetch");
+  try {
+    const require = createRequire(import.meta.url);
+    const themis = require("wasm-themis") as Themis;
+    await themis.initialize(require.resolve("wasm-themis").replace(/index\.js$/, "libthemis.wasm"));
+    return themis;
+  } finally {
+    globalThis.fetch = fetch;
+  }
 }
 
 export async function messageComparisons(): Promise<{
@@ -23,8 +36,7 @@ export async function messageComparisons(): Promise<{
 }> {
   const keys = await KeyManager.open({ storage: memoryStorage(), unlock: rawKey(random(32)) });
   await keys.create({ name: "bench", algorithm: "XChaCha20-Poly1305" });
-  const themis = createRequire(import.meta.url)("wasm-themis") as Themis;
-  await (themis.initialize?.() ?? themis.initialized);
+  const themis = await loadThemis();
   const cell = themis.SecureCellSeal.withKey(random(32));
   const joseKey = await crypto.subtle.importKey(
     "raw",

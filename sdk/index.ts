@@ -13,6 +13,7 @@ export type {
 export type { Key, KeyVersionInfo } from "./keys/view.js";
 export type { AuditEntry } from "./audit/view.js";
 export type { Algorithm, Usage } from "./crypto/algorithms.js";
+export { STATE_NAMES } from "./lifecycle/states.js";
 export type { State, RevocationReason } from "./lifecycle/states.js";
 export { Job } from "./commands/jobs.js";
 export type { JobOptions, JobProgress } from "./commands/jobs.js";
@@ -26,4 +27,20 @@ export { passphrase, rawKey } from "./unlock/methods.js";
 export type { PassphraseOptions, UnlockMethod } from "./unlock/methods.js";
 export { CoreError, ERROR_CODES, isKeyloomError, KeyloomError } from "./foundation/errors.js";
 export type { ErrorClass, ErrorCode } from "./foundation/errors.js";
-export type { StorageAdapter } from "./storage/adapter.js";
+export type {
+  Check,
+  Commit,
+  CommitId,
+  Committed,
+  Conflict,
+  Entry,
+  Found,
+  ListOptions as StorageListOptions,
+  Mutation,
+  Range,
+  Snapshot,
+  StorageAdapter,
+  StorageCapabilities,
+  StorageReads,
+  Unsubscribe,
+} from "./storage/adapter.js";

@@ -45,8 +45,11 @@ export interface OpenOptions {
   storage: StorageAdapter;
   /** `passphrase(…)` or `rawKey(…)`. */
   unlock: UnlockMethod;
-  /** `false`: never initialise an empty store, fail with `STORE_NOT_FOUND`. Default: initialise it. */
-  create?: boolean | undefined;
+  /**
+   * `true` (the default): initialise an empty store. `false`: never do, fail with `STORE_NOT_FOUND`. `"new"`: only make
+   * a new store, fail with `STORE_EXISTS` where there is one.
+   */
+  create?: boolean | "new" | undefined;
   /**
    * Milliseconds within which a restriction made by another process takes effect here. Default 1000; 0 looks at
    * the store at every use.
@@ -366,7 +369,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       random,
       newId,
       unlock,
-      create: options.create !== false,
+      create: options.create ?? true,
     });
     const { vault } = core;
     const { records, root, markTime, owner, committer } = opened;

@@ -56,8 +56,8 @@ export interface OpenParts {
   random: RandomSource;
   newId: () => Id;
   unlock: UnlockMethod;
-  /** Initialise an empty store? */
-  create: boolean;
+  /** Initialise an empty store? `"new"`: and accept no other. */
+  create: boolean | "new";
 }
 
 export interface OpenedStore {
@@ -103,7 +103,10 @@ function decodeHeader(body: Uint8Array): Header {
  */
 export async function openStore(parts: OpenParts): Promise<OpenedStore> {
   const header = await parts.storage.get(keyspace.header());
-  if (header !== null) return openExisting(parts, header);
+  if (header !== null) {
+    if (parts.create !== "new") return openExisting(parts, header);
+    throw new KeyloomError("STORE_EXISTS", { message: "there is a store here already" });
+  }
   for await (const entry of parts.storage.list(ranges.everything(), { limit: 1, keysOnly: true })) {
     throw new KeyloomError("STORE_DAMAGED", {
       message: "the store holds entries but no header: it is damaged, or is no Keyloom store",

@@ -46,10 +46,10 @@ export const NARROWER: readonly { from: RegExp; to: RegExp; but: RegExp; why: st
     why: "bindings take the error base of foundation and nothing else",
   },
   {
-    from: /^sdk\/(?!crypto\/)/,
+    from: /^sdk\/(?!crypto\/|cli\/wrap-comparison)/,
     to: /^bindings\//,
     but: /^$/,
-    why: "only sdk/crypto imports bindings",
+    why: "only sdk/crypto imports bindings; the main job's comparison uses keyloom/core",
   },
   {
     from: /^sdk\/cli\//,
@@ -75,8 +75,8 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   { name: /^(@assemblyscript\/loader|wasm-feature-detect)$/, by: /^bindings\// },
   { name: /^(cborg|uuidv7)(\/|$)/, by: /^sdk\/foundation\// },
   { name: /^lmdb$/, by: /^sdk\/storage\/lmdb[-\w]*\.ts$/ },
-  { name: /^(cac|cli-progress)$/, by: /^sdk\/cli\// },
-  { name: /^libsodium-wrappers$/, by: /^sdk\/cli\/main-job/ },
+  { name: /^cli-progress$/, by: /^sdk\/cli\// },
+  { name: /^libsodium-wrappers$/, by: /^sdk\/cli\/wrap-comparison/ },
   { name: /^fast-check$/, by: /^sdk\/testing\// },
 ];
 
