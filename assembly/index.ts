@@ -580,21 +580,22 @@ export function vaultMacBatch(handle: u32, messages: usize, lengths: usize, coun
   return finish(use.macMany(slotOf(handle), messages, lengths, count, out), out, outLength);
 }
 
-/** `prefix`: 64 bytes. `out`: `count` × 64 bytes. */
+/** `prefix`: 64 bytes. `out`: `count` × MAC (32), each with its digest (32) behind it when `digests` is 1. */
 export function vaultRecordSeal(
   handle: u32,
   prefix: usize,
   messages: usize,
   lengths: usize,
   count: i32,
+  digests: i32,
   out: usize,
 ): i32 {
   const total = totalLength(lengths, count);
-  const outLength = <u64>64 * count;
+  const outLength = <u64>(digests == 1 ? 64 : 32) * count;
   if (!inStaging(prefix, 64) || !inStaging(messages, total) || !inStaging(out, outLength)) {
     return finish(FAIL_RANGE, out, 0);
   }
-  return finish(use.recordSealMany(slotOf(handle), prefix, messages, lengths, count, out), out, outLength);
+  return finish(use.recordSealMany(slotOf(handle), prefix, messages, lengths, count, digests == 1, out), out, outLength);
 }
 
 /** `macs`: `count` × 32 bytes. `out`: `count` status bytes. */
@@ -620,21 +621,25 @@ export function vaultRecordCheck(
   return finish(status, out, count);
 }
 
-/** `work`: `count` × (`stride` + 36) bytes of staging before `out`. `out`: `count` × (`stride` + 32) bytes. */
+/**
+ * `work`: `count` × (`stride` + 36) bytes of staging before `out`. `out`: the rows, and when `digests` is 1 then 32 bytes
+ * each.
+ */
 export function vaultRecordSealRows(
   handle: u32,
   prefix: usize,
   rows: usize,
   stride: i32,
   count: i32,
+  digests: i32,
   work: usize,
   out: usize,
 ): i32 {
-  const outLength = (<u64>stride + 32) * count;
+  const outLength = (<u64>stride + (digests == 1 ? 32 : 0)) * count;
   if (!validRows(prefix, rows, stride, count, work) || !inStaging(out, outLength)) {
     return finish(FAIL_RANGE, out, 0);
   }
-  return finish(use.recordSealRows(slotOf(handle), prefix, rows, stride, count, work, out), out, outLength);
+  return finish(use.recordSealRows(slotOf(handle), prefix, rows, stride, count, digests == 1, work, out), out, outLength);
 }
 
 /** `work`: `count` × (`stride` + 36) bytes of staging before `out`. `out`: `count` status bytes. */

@@ -87,8 +87,17 @@ export interface Vault {
   macVerify(key: Handle, data: Uint8Array, mac: Uint8Array): boolean;
   macBatch(key: Handle, messages: Uint8Array, lengths: Uint32Array): Uint8Array;
 
-  /** For each message: MAC of prefix (64 bytes) ‖ message, then SHA-256 of the message. 64 bytes each. */
-  recordSeal(key: Handle, prefix: Uint8Array, messages: Uint8Array, lengths: Uint32Array): Uint8Array;
+  /**
+   * For each message: MAC of prefix (64 bytes) ‖ message, then SHA-256 of the message. 64 bytes each, or with
+   * `digests: false` the 32 bytes of the MAC alone.
+   */
+  recordSeal(
+    key: Handle,
+    prefix: Uint8Array,
+    messages: Uint8Array,
+    lengths: Uint32Array,
+    digests?: boolean,
+  ): Uint8Array;
   recordCheck(
     key: Handle,
     prefix: Uint8Array,
@@ -96,8 +105,18 @@ export interface Vault {
     lengths: Uint32Array,
     macs: Uint8Array,
   ): Statuses;
-  /** As `recordSeal` on rows of one length whose last 32 bytes take the MAC, in place. @returns the digests */
-  recordSealRows(key: Handle, prefix: Uint8Array, rows: Uint8Array, stride: number): Uint8Array;
+  /**
+   * As `recordSeal` on rows of one length whose last 32 bytes take the MAC, in place.
+   *
+   * @returns the digests, 32 bytes each; nothing with `digests: false`
+   */
+  recordSealRows(
+    key: Handle,
+    prefix: Uint8Array,
+    rows: Uint8Array,
+    stride: number,
+    digests?: boolean,
+  ): Uint8Array;
   recordCheckRows(key: Handle, prefix: Uint8Array, rows: Uint8Array, stride: number): Statuses;
 
   /** An age file key under a managed key: 88 bytes. */
@@ -455,17 +474,18 @@ export function vaultOf({ abi, staging }: Instance): Vault {
       return result;
     },
 
-    recordSeal(key, prefix, messages, lengths) {
+    recordSeal(key, prefix, messages, lengths, digests = true) {
       exactly(prefix, PREFIX_LENGTH, "prefix");
-      const result = new Uint8Array(lengths.length * 64);
-      overMessages(messages, lengths, 4 + 64, (from, n, piece, pieceLengths) => {
-        staging.begin(PREFIX_LENGTH + piece.length + n * (4 + 64), 4);
+      const size = digests ? 64 : MAC_LENGTH;
+      const result = new Uint8Array(lengths.length * size);
+      overMessages(messages, lengths, 4 + size, (from, n, piece, pieceLengths) => {
+        staging.begin(PREFIX_LENGTH + piece.length + n * (4 + size), 4);
         const prefixAt = staging.put(prefix);
         const at = staging.put(piece);
         const lengthsAt = staging.putWords(pieceLengths);
-        const out = staging.reserve(n * 64);
-        check(abi.vaultRecordSeal(key, prefixAt, at, lengthsAt, n, out));
-        staging.takeInto(out, n * 64, result, from * 64);
+        const out = staging.reserve(n * size);
+        check(abi.vaultRecordSeal(key, prefixAt, at, lengthsAt, n, digests ? 1 : 0, out));
+        staging.takeInto(out, n * size, result, from * size);
       });
       return result;
     },
@@ -487,21 +507,22 @@ export function vaultOf({ abi, staging }: Instance): Vault {
       return failures(statuses);
     },
 
-    recordSealRows(key, prefix, rows, stride) {
+    recordSealRows(key, prefix, rows, stride, digests = true) {
       exactly(prefix, PREFIX_LENGTH, "prefix");
       const count = rowCount(rows, stride);
-      const digests = new Uint8Array(count * MAC_LENGTH);
-      pieces(count, 3 * stride + 68, (from, n) => {
-        staging.begin(PREFIX_LENGTH + n * (3 * stride + 68), 4);
+      const digestLength = digests ? MAC_LENGTH : 0;
+      const result = new Uint8Array(count * digestLength);
+      pieces(count, 3 * stride + 36 + digestLength, (from, n) => {
+        staging.begin(PREFIX_LENGTH + n * (3 * stride + 36 + digestLength), 4);
         const prefixAt = staging.put(prefix);
         const rowsAt = staging.put(rows.subarray(from * stride, (from + n) * stride));
         const work = staging.reserve(n * (stride + 36));
-        const out = staging.reserve(n * (stride + MAC_LENGTH));
-        check(abi.vaultRecordSealRows(key, prefixAt, rowsAt, stride, n, work, out));
+        const out = staging.reserve(n * (stride + digestLength));
+        check(abi.vaultRecordSealRows(key, prefixAt, rowsAt, stride, n, digests ? 1 : 0, work, out));
         staging.takeInto(out, n * stride, rows, from * stride);
-        staging.takeInto(out + n * stride, n * MAC_LENGTH, digests, from * MAC_LENGTH);
+        if (digests) staging.takeInto(out + n * stride, n * digestLength, result, from * digestLength);
       });
-      return digests;
+      return result;
     },
 
     recordCheckRows(key, prefix, rows, stride) {

@@ -2,8 +2,8 @@
 import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_PARAMETER, FAIL_RANDOM, OK } from "../abi";
 import { aeadOpen, aeadSeal, TAG_LENGTH } from "../cipher/chacha20-poly1305";
 import { hkdfSha256 } from "../kdf/hkdf-sha256";
-import { hmacSha256, hmacSha256Batch, hmacSha256Key } from "../mac/hmac-sha256";
-import { recordCheck, recordSeal } from "../mac/record-mac";
+import { hmacSha256, hmacSha256Batch, hmacSha256Key, macMessages } from "../mac/hmac-sha256";
+import { recordCheck } from "../mac/record-mac";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { AGE_HEADER, AGE_HEADER_LENGTH, AGE_PAYLOAD, AGE_PAYLOAD_LENGTH } from "./labels";
 import { hostRandom } from "./random";
@@ -129,19 +129,20 @@ export function macMany(slot: usize, messages: usize, lengths: usize, count: i32
   return OK;
 }
 
-/** @param out - 64 bytes a record: MAC (with the prefix) ‖ SHA-256 (without it) */
+/** @param out - 64 bytes a record: MAC (with the prefix) ‖ SHA-256 (without it); 32 bytes without `digests` */
 export function recordSealMany(
   slot: usize,
   prefix: usize,
   messages: usize,
   lengths: usize,
   count: i32,
+  digests: bool,
   out: usize,
 ): i32 {
   const status = requireUsage(slot, MAC_GENERATE);
   if (status != OK) return status;
   recordMid(slot, MID);
-  recordSeal(MID, prefix, messages, lengths, count, out);
+  macMessages(MID, prefix, digests, messages, lengths, count, out, digests ? 64 : 32);
   wipe();
   return OK;
 }
@@ -167,8 +168,8 @@ export function recordCheckMany(
 /**
  * Seals rows of one length, `stride` bytes each, whose last 32 bytes are room for the MAC.
  *
- * @param work - scratch in staging, `count` × (`stride` − 32 + 4 + 64) bytes, wiped by the caller
- * @param out - the rows with their MACs, then 32 bytes of digest each
+ * @param work - scratch in staging, `count` × (`stride` + 36) bytes, wiped by the caller
+ * @param out - the rows with their MACs, then, with `digests`, 32 bytes of digest each
  */
 export function recordSealRows(
   slot: usize,
@@ -176,6 +177,7 @@ export function recordSealRows(
   rows: usize,
   stride: usize,
   count: i32,
+  digests: bool,
   work: usize,
   out: usize,
 ): i32 {
@@ -184,18 +186,24 @@ export function recordSealRows(
   const length = stride - 32;
   const messages = work + <usize>count * 4;
   const sealed = messages + <usize>count * length;
+  const sealedSize: usize = digests ? 64 : 32;
   gatherRows(rows, stride, count, work, messages);
   recordMid(slot, MID);
-  recordSeal(MID, prefix, messages, work, count, sealed);
+  macMessages(MID, prefix, digests, messages, work, count, sealed, <i32>sealedSize);
   wipe();
-  const digests = out + <usize>count * stride;
+  memory.copy(out, rows, <usize>count * stride);
+  const digestsAt = out + <usize>count * stride;
   for (let i = 0; i < count; i++) {
-    const row = out + <usize>i * stride;
-    memory.copy(row, rows + <usize>i * stride, length);
-    memory.copy(row + length, sealed + <usize>i * 64, 32);
-    memory.copy(digests + <usize>i * 32, sealed + <usize>i * 64 + 32, 32);
+    const from = sealed + <usize>i * sealedSize;
+    copy32(from, out + <usize>i * stride + length);
+    if (digests) copy32(from + 32, digestsAt + <usize>i * 32);
   }
   return OK;
+}
+
+@inline
+function copy32(from: usize, to: usize): void {
+  for (let i: usize = 0; i < 32; i += 8) store<u64>(to + i, load<u64>(from + i));
 }
 
 /** Checks rows as `recordSealRows` made them. `work`: `count` × (4 + `stride`) bytes. `out`: one status byte a row. */
@@ -214,7 +222,7 @@ export function recordCheckRows(
   const messages = work + <usize>count * 4;
   const macs = messages + <usize>count * length;
   gatherRows(rows, stride, count, work, messages);
-  for (let i = 0; i < count; i++) memory.copy(macs + <usize>i * 32, rows + <usize>i * stride + length, 32);
+  for (let i = 0; i < count; i++) copy32(rows + <usize>i * stride + length, macs + <usize>i * 32);
   recordMid(slot, MID);
   recordCheck(MID, prefix, messages, work, macs, count, out);
   wipe();

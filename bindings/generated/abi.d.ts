@@ -321,10 +321,11 @@ declare namespace __AdaptedExports {
    * @param messages `usize`
    * @param lengths `usize`
    * @param count `i32`
+   * @param digests `i32`
    * @param out `usize`
    * @returns `i32`
    */
-  export function vaultRecordSeal(handle: number, prefix: number, messages: number, lengths: number, count: number, out: number): number;
+  export function vaultRecordSeal(handle: number, prefix: number, messages: number, lengths: number, count: number, digests: number, out: number): number;
   /**
    * assembly/index/vaultRecordCheck
    * @param handle `u32`
@@ -344,11 +345,12 @@ declare namespace __AdaptedExports {
    * @param rows `usize`
    * @param stride `i32`
    * @param count `i32`
+   * @param digests `i32`
    * @param work `usize`
    * @param out `usize`
    * @returns `i32`
    */
-  export function vaultRecordSealRows(handle: number, prefix: number, rows: number, stride: number, count: number, work: number, out: number): number;
+  export function vaultRecordSealRows(handle: number, prefix: number, rows: number, stride: number, count: number, digests: number, work: number, out: number): number;
   /**
    * assembly/index/vaultRecordCheckRows
    * @param handle `u32`

@@ -236,7 +236,7 @@ export class Committer {
       commit: {
         id: newId(),
         checks: [...checks, ...chainChecks],
-        mutations: [...mutations, ...records.seal(chain).map(putOf)],
+        mutations: [...mutations, ...records.seal(chain, false).map(putOf)],
       },
     };
   }

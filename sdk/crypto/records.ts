@@ -63,11 +63,16 @@ export function encodeHead(revision: number): Uint8Array {
   return head;
 }
 
-/** Seals all records of a commit with one call of the core. The result's arrays are views of one buffer. */
+/**
+ * Seals all records of a commit with one call of the core. The result's arrays are views of one buffer.
+ *
+ * @param digests - `false`: the digests aren't needed and stay empty
+ */
 export function sealRecords(
   vault: Vault,
   key: RecordKey,
   records: readonly UnsealedRecord[],
+  digests = true,
 ): SealedRecord[] {
   const lengths = new Uint32Array(records.length);
   let total = 0;
@@ -88,7 +93,8 @@ export function sealRecords(
     messages.set(body, offset + RECORD_HEAD_LENGTH);
     offset += RECORD_HEAD_LENGTH + body.length;
   }
-  const sealed = vault.recordSeal(key.handle, key.prefix, messages, lengths);
+  const sealed = vault.recordSeal(key.handle, key.prefix, messages, lengths, digests);
+  const sealedSize = digests ? MAC_LENGTH + DIGEST_LENGTH : MAC_LENGTH;
   // Values in one buffer of their own: message without storage key, then MAC.
   let valuesLength = 0;
   for (let i = 0; i < records.length; i++)
@@ -101,11 +107,12 @@ export function sealRecords(
     const { storageKey } = records[i]!;
     const length = lengths[i]! - storageKey.length;
     values.set(messages.subarray(from + storageKey.length, from + lengths[i]!), to);
-    values.set(sealed.subarray(i * 64, i * 64 + MAC_LENGTH), to + length);
+    const mac = i * sealedSize;
+    values.set(sealed.subarray(mac, mac + MAC_LENGTH), to + length);
     out[i] = {
       storageKey,
       value: values.subarray(to, to + length + MAC_LENGTH),
-      digest: sealed.subarray(i * 64 + MAC_LENGTH, i * 64 + 64),
+      digest: sealed.subarray(mac + MAC_LENGTH, mac + sealedSize),
     };
     from += lengths[i]!;
     to += length + MAC_LENGTH;
@@ -192,14 +199,15 @@ function damaged(message: string, storageKey?: Uint8Array): KeyloomError {
 export interface Records {
   /** For rows of one length (`uniform.ts`), which are sealed with the same key. */
   readonly key: RecordKey;
-  seal(records: readonly UnsealedRecord[]): SealedRecord[];
+  /** @param digests - `false`: the digests aren't needed and stay empty */
+  seal(records: readonly UnsealedRecord[], digests?: boolean): SealedRecord[];
   open(entries: readonly { key: Uint8Array; value: Uint8Array }[]): OpenedRecord[];
 }
 
 export function recordsOf(vault: Vault, key: RecordKey): Records {
   return {
     key,
-    seal: (records) => sealRecords(vault, key, records),
+    seal: (records, digests) => sealRecords(vault, key, records, digests),
     open: (entries) => openRecords(vault, key, entries),
   };
 }

@@ -72,9 +72,13 @@ export function checkUniform(vault: Vault, key: RecordKey, rows: UniformRows): v
   }
 }
 
-/** Writes every row's MAC into its place. @returns the digests, 32 bytes each, owned by the caller */
-export function sealUniform(vault: Vault, key: RecordKey, rows: UniformRows): Uint8Array {
-  return vault.recordSealRows(key.handle, key.prefix, rows.buffer, rows.stride);
+/**
+ * Writes every row's MAC into its place.
+ *
+ * @returns the digests, 32 bytes each, owned by the caller; empty with `digests: false`
+ */
+export function sealUniform(vault: Vault, key: RecordKey, rows: UniformRows, digests = true): Uint8Array {
+  return vault.recordSealRows(key.handle, key.prefix, rows.buffer, rows.stride, digests);
 }
 
 /** Counts a row's revision up by one: what is sealed next is the record's next put. */
