@@ -55,6 +55,32 @@ export interface IntakeEntry {
   body: IntakeBody;
 }
 
+const HEADS_ATTEMPTS = 8;
+
+/**
+ * Every writer's head, as many as the list of writers says there are: a chain can't be left out as a whole.
+ *
+ * @throws {KeyloomError} `STORE_DAMAGED` when there are fewer or more
+ */
+async function readHeads(storage: StorageAdapter, records: Records): Promise<{ writer: Id; head: Head }[]> {
+  for (let attempt = 0; attempt < HEADS_ATTEMPTS; attempt++) {
+    const before = await storage.get(keyspace.auditWriters());
+    const heads: { writer: Id; head: Head }[] = [];
+    for await (const entry of storage.list(ranges.auditHeads())) {
+      heads.push({ writer: idOfKey(entry.key), head: decodeHead(records.open([entry])[0]!.body) });
+    }
+    const after = await storage.get(keyspace.auditWriters());
+    // Another writer's first commit came in between: look again.
+    if (before?.version !== after?.version) continue;
+    const count = after === null ? 0 : decodeWriters(records.open([after])[0]!.body).count;
+    if (heads.length === count) return heads;
+    throw new KeyloomError("STORE_DAMAGED", {
+      message: `${count} writers are on record, the chains of ${heads.length} are there`,
+    });
+  }
+  throw new KeyloomError("STORE_CONFLICT", { message: "new writers keep coming; try again" });
+}
+
 /**
  * Walks every writer's chain in order and verifies it against its head.
  *
@@ -65,10 +91,7 @@ export async function* walkIntake(
   records: Records,
   sha256: Sha256,
 ): AsyncGenerator<IntakeEntry> {
-  const heads: { writer: Id; head: Head }[] = [];
-  for await (const entry of storage.list(ranges.auditHeads())) {
-    heads.push({ writer: idOfKey(entry.key), head: decodeHead(records.open([entry])[0]!.body) });
-  }
+  const heads = await readHeads(storage, records);
   for (const { writer, head } of heads) yield* walkChain(storage, records, sha256, writer, head);
 }
 
