@@ -1,6 +1,4 @@
 declare namespace __AdaptedExports {
-  /** Exported memory */
-  export const memory: WebAssembly.Memory;
   /** assembly/index/stagingBase */
   export const stagingBase: {
     /** @type `usize` */
