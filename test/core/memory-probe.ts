@@ -52,7 +52,7 @@ export interface Call {
   output?: number;
   args: (at: number[], out: number) => number[];
   /** The key in the slot that a returned handle names. */
-  key?: () => KeyModel;
+  key?: (handle: number) => KeyModel;
   /** What must be nowhere after this call, besides what must be nowhere anyway. */
   secrets?: (output: Uint8Array) => Uint8Array[];
   /** The output is a key in the clear, by contract. */
@@ -172,7 +172,7 @@ export class Probe {
     const outputEnd = failed ? end : end + (call.output ?? reserve);
     const output = bytes.slice(end, outputEnd);
     if (!failed && call.key !== undefined) {
-      const key = call.key();
+      const key = call.key(result);
       this.live.set(result, key);
       this.addKey(key.material);
     }
@@ -325,6 +325,12 @@ export class Probe {
       this.live.set(handle, { algorithm: 1, usages: 4, flags: 0, version: 1, id, material });
       this.addSecret(material, "a key");
     }
+  }
+
+  /** What lies in a slot as its key's material. */
+  materialAt(handle: number): Uint8Array {
+    const at = SCRATCH_END + (handle & (SLOT_COUNT - 1)) * SLOT_SIZE;
+    return this.#bytes.slice(at + 32, at + 32 + this.#bytes[at + 7]!);
   }
 
   /** Forgets a key in the model, as the core is told to. */

@@ -1,0 +1,60 @@
+/** What the flow tests share: a store in memory, opened with a raw key, on a clock that stands still. */
+import { rawKey, type KeyManager, type StorageAdapter } from "../../sdk/index.js";
+import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
+import { openWith, seededRandom, virtualClock, type VirtualClock } from "../../sdk/testing/index.js";
+
+export const SECRET = new Uint8Array(32).fill(9);
+
+export interface Opened {
+  keys: KeyManager;
+  clock: VirtualClock;
+  space: MemorySpace;
+}
+
+export async function openMemory(
+  options: {
+    space?: MemorySpace;
+    clock?: VirtualClock;
+    storage?: StorageAdapter;
+    freshness?: number;
+    seed?: number;
+    create?: boolean;
+  } = {},
+): Promise<Opened> {
+  const space = options.space ?? new MemorySpace();
+  const clock = options.clock ?? virtualClock();
+  const keys = await openWith(
+    {
+      storage: options.storage ?? memoryStorage({ space }),
+      unlock: rawKey(() => SECRET.slice()),
+      freshness: options.freshness,
+      create: options.create,
+    },
+    { clock, random: seededRandom(options.seed ?? Math.floor(Math.random() * 2 ** 32)) },
+  );
+  return { keys, clock, space };
+}
+
+export const AEAD = "XChaCha20-Poly1305";
+export const KEK = { algorithm: AEAD, usages: ["wrap", "unwrap"] } as const;
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** The code of the error that a promise is rejected with; fails when it isn't. */
+export async function codeOf(promise: PromiseLike<unknown> | (() => unknown)): Promise<string> {
+  try {
+    await (typeof promise === "function" ? promise() : promise);
+  } catch (error) {
+    return (error as { code?: string }).code ?? `${(error as Error).name}: ${(error as Error).message}`;
+  }
+  return "no error";
+}
+
+export async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
+}
+
+export async function auditOperations(keys: KeyManager): Promise<string[]> {
+  const operations: string[] = [];
+  for await (const entry of keys.audit()) operations.push(entry.operation ?? entry.kind);
+  return operations;
+}
