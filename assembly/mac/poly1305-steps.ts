@@ -4,10 +4,10 @@
  */
 import { finish } from "./poly1305";
 
-/** h0 … h4, r0 … r3, q0 … q4, each a u64. Secret. */
-export const STATE_SIZE: usize = 112;
-const R: usize = 40;
-const Q: usize = 72;
+/** h0 … h3, r0 … r3, q1 … q3, each a u64. Secret. */
+export const STATE_SIZE: usize = 88;
+const R: usize = 32;
+const Q: usize = 64;
 
 /** A step to take: the address of a state and that of a block, as u32. */
 export const STEP_SIZE: usize = 8;
@@ -23,11 +23,9 @@ export function beginSteps(state: usize, key: usize): void {
   store<u64>(state + R, r1, 8);
   store<u64>(state + R, r2, 16);
   store<u64>(state + R, r3, 24);
-  store<u64>(state + Q, (r0 >> 2) * 5);
-  store<u64>(state + Q, r1 + (r1 >> 2), 8);
-  store<u64>(state + Q, r2 + (r2 >> 2), 16);
-  store<u64>(state + Q, r3 + (r3 >> 2), 24);
-  store<u64>(state + Q, r0 & 3, 32);
+  store<u64>(state + Q, r1 + (r1 >> 2));
+  store<u64>(state + Q, r2 + (r2 >> 2), 8);
+  store<u64>(state + Q, r3 + (r3 >> 2), 16);
 }
 
 @inline
@@ -45,29 +43,23 @@ export function step(at: usize): void {
   const r1 = load<u64>(state + R, 8);
   const r2 = load<u64>(state + R, 16);
   const r3 = load<u64>(state + R, 24);
-  const q0 = load<u64>(state + Q);
-  const q1 = load<u64>(state + Q, 8);
-  const q2 = load<u64>(state + Q, 16);
-  const q3 = load<u64>(state + Q, 24);
-  const s0 = load<u64>(state) + load<u32>(block);
-  const s1 = load<u64>(state, 8) + load<u32>(block, 4);
-  const s2 = load<u64>(state, 16) + load<u32>(block, 8);
-  const s3 = load<u64>(state, 24) + load<u32>(block, 12);
-  const s4 = load<u64>(state, 32) + 1;
-  const x0 = s0 * r0 + s1 * q3 + s2 * q2 + s3 * q1 + s4 * q0;
-  const x1 = s0 * r1 + s1 * r0 + s2 * q3 + s3 * q2 + s4 * q1;
-  const x2 = s0 * r2 + s1 * r1 + s2 * r0 + s3 * q3 + s4 * q2;
-  const x3 = s0 * r3 + s1 * r2 + s2 * r1 + s3 * r0 + s4 * q3;
-  const top = s4 * load<u64>(state + Q, 32) + (x3 >> 32);
-  const u0 = (x0 & 0xffff_ffff) + (top >> 2) * 5;
-  const u1 = (x1 & 0xffff_ffff) + (x0 >> 32) + (u0 >> 32);
-  const u2 = (x2 & 0xffff_ffff) + (x1 >> 32) + (u1 >> 32);
-  const u3 = (x3 & 0xffff_ffff) + (x2 >> 32) + (u2 >> 32);
-  store<u64>(state, u0 & 0xffff_ffff);
-  store<u64>(state, u1 & 0xffff_ffff, 8);
-  store<u64>(state, u2 & 0xffff_ffff, 16);
-  store<u64>(state, u3 & 0xffff_ffff, 24);
-  store<u64>(state, (u3 >> 32) + (top & 3), 32);
+  const q1 = load<u64>(state + Q);
+  const q2 = load<u64>(state + Q, 8);
+  const q3 = load<u64>(state + Q, 16);
+  const t0 = load<u64>(state) + load<u32>(block);
+  const t1 = load<u64>(state, 8) + load<u32>(block, 4);
+  const s0 = t0 & 0xffff_ffff;
+  const s1 = (t1 & 0xffff_ffff) + (t0 >> 32);
+  const s2 = load<u64>(state, 16) + load<u32>(block, 8) + (t1 >> 32);
+  const s3 = load<u64>(state, 24) + load<u32>(block, 12) + 0x1_0000_0000;
+  const x0 = s0 * r0 + s1 * q3 + s2 * q2 + s3 * q1;
+  const x1 = s0 * r1 + s1 * r0 + s2 * q3 + s3 * q2;
+  const x2 = s0 * r2 + s1 * r1 + s2 * r0 + s3 * q3;
+  const x3 = s0 * r3 + s1 * r2 + s2 * r1 + s3 * r0;
+  store<u64>(state, (x0 & 0xffff_ffff) + (x3 >> 34) * 5);
+  store<u64>(state, (x1 & 0xffff_ffff) + (x0 >> 32), 8);
+  store<u64>(state, (x2 & 0xffff_ffff) + (x1 >> 32), 16);
+  store<u64>(state, (x3 & 0x3_ffff_ffff) + (x2 >> 32), 24);
 }
 
 /** Takes the steps that are left. */
@@ -82,7 +74,6 @@ export function endSteps(state: usize, key: usize, out: usize): void {
     load<u64>(state, 8),
     load<u64>(state, 16),
     load<u64>(state, 24),
-    load<u64>(state, 32),
     key,
     out,
   );
