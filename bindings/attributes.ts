@@ -46,12 +46,28 @@ export interface KeyTemplate {
   version: number;
 }
 
-/** @throws {CoreError} `CORE_INVALID_LENGTH` for an id of another length than 16 */
+/**
+ * @throws {CoreError} `CORE_INVALID_LENGTH` for an id of another length than 16, `CORE_INVALID_PARAMETER` for a number
+ *   that the attributes have no room for
+ */
 export function checkTemplate(template: KeyTemplate): void {
+  checkUnsigned(template.algorithm, 0xff, "algorithm");
+  checkUnsigned(template.usages, 0xffff_ffff, "usages");
+  checkUnsigned(template.version, 0xffff_ffff, "version");
+  if (typeof template.exportable !== "boolean") throw new TypeError("a key's exportable must be a boolean");
   if (!(template.id instanceof Uint8Array)) throw new TypeError("a key's id must be a Uint8Array");
   if (template.id.length !== ID_LENGTH) {
     throw new CoreError("CORE_INVALID_LENGTH", { message: `a key's id has ${ID_LENGTH} bytes` });
   }
+}
+
+function checkUnsigned(value: unknown, maximum: number, what: string): void {
+  if (typeof value !== "number") throw new TypeError(`a key's ${what} must be a number`);
+  if (Number.isInteger(value) && value >= 0 && value <= maximum) return;
+  throw new CoreError("CORE_INVALID_PARAMETER", {
+    message: `a key's ${what} must be an integer from 0 to ${maximum}`,
+    maximum,
+  });
 }
 
 /**

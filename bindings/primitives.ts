@@ -98,6 +98,15 @@ function recordLength(all: Uint8Array, count: number, what: string): number {
   });
 }
 
+/** Room for an output that is larger than its inputs: here a number alone can ask for more than the host has. */
+function output(length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new CoreError("CORE_INPUT_TOO_LARGE", { message: `no room for ${length} bytes`, length, cause });
+  }
+}
+
 function aead({ abi, staging }: Instance, extended: boolean): Aead {
   const variant = extended ? 1 : 0;
   const nonceLength = extended ? 24 : 12;
@@ -245,7 +254,7 @@ export function primitivesOf(instance: Instance): Primitives {
       integer(count, 0, MAX_U32, "count");
       integer(outLength, 0, MAX_HKDF_LENGTH, "length");
       const infoLength = recordLength(infos, count, "infos");
-      const result = new Uint8Array(outLength * count);
+      const result = output(outLength * count);
       const piece = Math.max(4, Math.floor(PIECE_BYTES / (infoLength + outLength + 1)) & ~3);
       for (let from = 0; from < count; from += piece) {
         const n = Math.min(piece, count - from);

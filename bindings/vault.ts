@@ -147,6 +147,11 @@ function bytes(value: unknown, what: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
 }
 
+/** Checked before anything is staged: another type would throw on its way into the core and leave the inputs there. */
+function handle(value: unknown): void {
+  if (typeof value !== "number") throw new TypeError("a handle must be a number");
+}
+
 function exactly(value: Uint8Array, length: number, what: string): void {
   bytes(value, what);
   if (value.length === length) return;
@@ -168,6 +173,14 @@ function wrappedSize(wrapped: Uint8Array, count: number): number {
 function counted(count: number): void {
   if (Number.isInteger(count) && count >= 0) return;
   throw new CoreError("CORE_INVALID_PARAMETER", { message: "count must be a non-negative integer" });
+}
+
+/** The core has room for an info of this length at most. */
+const MAX_INFO = 1024;
+
+function infoOf(length: number): void {
+  if (Number.isInteger(length) && length >= 0 && length <= MAX_INFO) return;
+  throw new CoreError("CORE_INVALID_LENGTH", { message: `an info has at most ${MAX_INFO} bytes`, length });
 }
 
 function failures(statuses: Uint8Array): Statuses {
@@ -216,6 +229,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     run: (from: number, n: number, piece: Uint8Array, lengths: Uint32Array) => void,
   ): void => {
     bytes(messages, "messages");
+    if (!(lengths instanceof Uint32Array)) throw new TypeError("lengths must be a Uint32Array");
     let total = 0;
     for (const length of lengths) total += length;
     if (total !== messages.length) {
@@ -298,6 +312,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     unwrap(kek, attributes, wrapped) {
+      handle(kek);
       exactly(attributes, ATTRIBUTES_LENGTH, "attributes");
       const length = wrappedSize(wrapped, 1) - WRAP_OVERHEAD;
       if (length > 64) throw errorOfStatus(AUTHENTICATION_FAILED);
@@ -308,8 +323,10 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     derive(parent, t, info) {
+      handle(parent);
       checkTemplate(t);
       bytes(info, "info");
+      infoOf(info.length);
       staging.begin(ATTRIBUTES_LENGTH + info.length, 3);
       const attributesAt = staging.put(encodeAttributes(t, new Uint8Array(ID_LENGTH), 0));
       const infoAt = staging.put(info);
@@ -319,6 +336,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     wrap: (kek, key) => vault.wrapBatch(kek, [key]),
 
     exportInsecureCleartext(key) {
+      handle(key);
       const length = checkHandle(abi.vaultLength(key));
       staging.begin(64, 1);
       const out = staging.reserve(64);
@@ -327,6 +345,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     dispose(key) {
+      handle(key);
       check(abi.vaultDispose(key));
     },
 
@@ -335,6 +354,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     generateAndWrapBatch(kek, attributes, count) {
+      handle(kek);
       attributesOf(attributes, count);
       const length = materialLength(attributes[2]);
       const size = length + WRAP_OVERHEAD;
@@ -350,6 +370,8 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     wrapBatch(kek, keys) {
+      handle(kek);
+      for (const key of keys) handle(key);
       if (keys.length === 0) return new Uint8Array(0);
       const length = checkHandle(abi.vaultLength(keys[0]!));
       const size = length + WRAP_OVERHEAD;
@@ -365,6 +387,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     openCheckBatch(kek, attributes, wrapped, count) {
+      handle(kek);
       attributesOf(attributes, count);
       const size = wrappedSize(wrapped, count);
       const statuses = new Uint8Array(count);
@@ -380,6 +403,8 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     rewrapBatch(oldKek, newKek, attributes, wrapped, count) {
+      handle(oldKek);
+      handle(newKek);
       attributesOf(attributes, count);
       const size = wrappedSize(wrapped, count);
       const result = new Uint8Array(count * size);
@@ -397,6 +422,9 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     deriveBatch(parent, kek, attributes, infos, infoLength, count) {
+      handle(parent);
+      handle(kek);
+      infoOf(infoLength);
       attributesOf(attributes, count);
       exactly(infos, infoLength * count, "infos");
       const size = 32 + WRAP_OVERHEAD;
@@ -413,6 +441,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     seal(key, aad, plaintext) {
+      handle(key);
       bytes(aad, "aad");
       bytes(plaintext, "plaintext");
       if (plaintext.length > MAX_MESSAGE) {
@@ -430,6 +459,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     open(key, aad, sealed) {
+      handle(key);
       bytes(aad, "aad");
       bytes(sealed, "sealed");
       if (sealed.length < SEAL_OVERHEAD || sealed.length > MAX_MESSAGE + SEAL_OVERHEAD) {
@@ -444,6 +474,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     mac(key, data) {
+      handle(key);
       bytes(data, "data");
       staging.begin(data.length + MAC_LENGTH, 2);
       const at = staging.put(data);
@@ -453,6 +484,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     macVerify(key, data, mac) {
+      handle(key);
       bytes(data, "data");
       exactly(mac, MAC_LENGTH, "mac");
       staging.begin(data.length + MAC_LENGTH, 3);
@@ -462,6 +494,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     macBatch(key, messages, lengths) {
+      handle(key);
       const result = new Uint8Array(lengths.length * MAC_LENGTH);
       overMessages(messages, lengths, 4 + MAC_LENGTH, (from, n, piece, pieceLengths) => {
         staging.begin(piece.length + n * (4 + MAC_LENGTH), 3);
@@ -475,6 +508,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     recordSeal(key, prefix, messages, lengths, digests = true) {
+      handle(key);
       exactly(prefix, PREFIX_LENGTH, "prefix");
       const size = digests ? 64 : MAC_LENGTH;
       const result = new Uint8Array(lengths.length * size);
@@ -491,6 +525,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     recordCheck(key, prefix, messages, lengths, macs) {
+      handle(key);
       exactly(prefix, PREFIX_LENGTH, "prefix");
       exactly(macs, lengths.length * MAC_LENGTH, "macs");
       const statuses = new Uint8Array(lengths.length);
@@ -508,6 +543,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     recordSealRows(key, prefix, rows, stride, digests = true) {
+      handle(key);
       exactly(prefix, PREFIX_LENGTH, "prefix");
       const count = rowCount(rows, stride);
       const digestLength = digests ? MAC_LENGTH : 0;
@@ -526,6 +562,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     recordCheckRows(key, prefix, rows, stride) {
+      handle(key);
       exactly(prefix, PREFIX_LENGTH, "prefix");
       const count = rowCount(rows, stride);
       const statuses = new Uint8Array(count);
@@ -542,6 +579,8 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     ageWrapFileKey(key, aad, fileKey) {
+      handle(key);
+      handle(fileKey);
       bytes(aad, "aad");
       staging.begin(aad.length + AGE_BODY_LENGTH, 2);
       const aadAt = staging.put(aad);
@@ -551,6 +590,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     ageUnwrapFileKey(key, aad, body) {
+      handle(key);
       bytes(aad, "aad");
       exactly(body, AGE_BODY_LENGTH, "body");
       staging.begin(aad.length + body.length, 3);
@@ -562,6 +602,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     ageHeaderMac(fileKey, header) {
+      handle(fileKey);
       bytes(header, "header");
       staging.begin(header.length + MAC_LENGTH, 2);
       const at = staging.put(header);
@@ -571,6 +612,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     ageHeaderMacVerify(fileKey, header, mac) {
+      handle(fileKey);
       bytes(header, "header");
       exactly(mac, MAC_LENGTH, "mac");
       staging.begin(header.length + MAC_LENGTH, 3);
@@ -580,6 +622,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     agePayloadKey(fileKey, nonce) {
+      handle(fileKey);
       exactly(nonce, AGE_NONCE_LENGTH, "nonce");
       staging.begin(AGE_NONCE_LENGTH, 2);
       const at = staging.put(nonce);
@@ -587,23 +630,25 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     },
 
     ageChunkSeal(payloadKey, counter, last, chunk) {
+      handle(payloadKey);
+      const [high, low] = halves(counter);
       bytes(chunk, "chunk");
       const outLength = chunk.length + TAG_LENGTH;
       staging.begin(chunk.length + outLength, 2);
       const at = staging.put(chunk);
       const out = staging.reserve(outLength);
-      const [high, low] = halves(counter);
       check(abi.vaultAgeChunkSeal(payloadKey, high, low, last ? 1 : 0, at, chunk.length, out));
       return staging.take(out, outLength);
     },
 
     ageChunkOpen(payloadKey, counter, last, sealed) {
+      handle(payloadKey);
+      const [high, low] = halves(counter);
       bytes(sealed, "sealed");
       if (sealed.length < TAG_LENGTH) throw errorOfStatus(AUTHENTICATION_FAILED);
       staging.begin(2 * sealed.length, 2);
       const at = staging.put(sealed);
       const out = staging.reserve(sealed.length);
-      const [high, low] = halves(counter);
       check(abi.vaultAgeChunkOpen(payloadKey, high, low, last ? 1 : 0, at, sealed.length, out));
       return staging.take(out, sealed.length - TAG_LENGTH);
     },

@@ -298,7 +298,7 @@ export class KeyManager {
     this.#closed = true;
     for (const job of this.#running) job.cancel("the manager was closed");
     await Promise.allSettled([...this.#running]);
-    this.#context.ring.close();
+    this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
     await this.#context.storage.close();
   }

@@ -70,9 +70,13 @@ export function slotOf(handle: u32): usize {
   return live && load<u32>(slot) == handle >> SLOT_BITS ? slot : 0;
 }
 
-/** OK when the slot is live and has a usage bit; else what refuses it. */
+/**
+ * OK when the slot is live and has a usage bit; else what refuses it. The bits of an HKDF key are those that its
+ * children may have: the key itself does nothing but derive.
+ */
 export function requireUsage(slot: usize, usage: u32): i32 {
   if (slot == 0) return FAIL_STALE;
+  if (load<u8>(slot, 5) == ALGORITHM_HKDF_SHA256 && usage != DERIVE) return FAIL_MISUSE;
   return (load<u32>(slot, 8) & usage) == usage ? OK : FAIL_MISUSE;
 }
 

@@ -70,6 +70,7 @@ function wellFormed(attributes: usize, kek: usize, length: i32): bool {
   const algorithm = algorithmOf(attributes);
   return (
     namesKek(attributes, kek) &&
+    length > 0 && // which is what an unknown algorithm has
     materialLength(algorithm) == length &&
     usagesFit(algorithm, usagesOf(attributes), load<u8>(attributes, 3))
   );

@@ -72,10 +72,11 @@ async function readHeads(storage: StorageAdapter, records: Records): Promise<{ w
     const after = await storage.get(keyspace.auditWriters());
     // Another writer's first commit came in between: look again.
     if (before?.version !== after?.version) continue;
-    const count = after === null ? 0 : decodeWriters(records.open([after])[0]!.body).count;
+    // A store's first commit is an event: no list means that it was taken away, perhaps with all chains.
+    const count = after === null ? null : decodeWriters(records.open([after])[0]!.body).count;
     if (heads.length === count) return heads;
     throw new KeyloomError("STORE_DAMAGED", {
-      message: `${count} writers are on record, the chains of ${heads.length} are there`,
+      message: `${count ?? "no"} writers are on record, the chains of ${heads.length} are there`,
     });
   }
   throw new KeyloomError("STORE_CONFLICT", { message: "new writers keep coming; try again" });

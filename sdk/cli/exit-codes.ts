@@ -1,5 +1,5 @@
 /** What the command line exits with: one number per class of failure, from the table of error codes. */
-import { ERROR_CODES, KeyloomError, type ErrorClass, type ErrorCode } from "../index.js";
+import { KeyloomError, type ErrorClass } from "../index.js";
 
 export const EXIT_CODES = {
   done: 0,
@@ -24,26 +24,27 @@ const SYSTEM: Readonly<Record<string, ErrorClass>> = {
 export interface Failure {
   code: string;
   message: string;
-  exit: ExitCode;
+  /** The id of the job that failed: pass it with `--job` to resume. */
+  job?: string;
 }
 
 /** An error as one line and an exit code. Never a stack. */
-export function failureOf(error: unknown): Failure {
+export function failureOf(error: unknown): { failure: Failure; exit: ExitCode } {
   if (error instanceof KeyloomError) {
+    const { code, message, details } = error;
+    const { job } = details;
     return {
-      code: error.code,
-      message: error.message,
-      exit: EXIT_CODES[ERROR_CODES[error.code as ErrorCode]],
+      failure: { code, message, ...(typeof job === "string" ? { job } : {}) },
+      exit: EXIT_CODES[error.class],
     };
   }
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
-    const system = typeof code === "string" ? SYSTEM[code] : undefined;
-    return {
-      code: typeof code === "string" ? code : error.name,
-      message: error.message,
-      exit: EXIT_CODES[system ?? "failed"],
-    };
+    const name = typeof code === "string" ? code : error.name;
+    return { failure: { code: name, message: error.message }, exit: EXIT_CODES[SYSTEM[name] ?? "failed"] };
   }
-  return { code: "UNKNOWN", message: "something that is no error was thrown", exit: EXIT_CODES.failed };
+  return {
+    failure: { code: "UNKNOWN", message: "something that is no error was thrown" },
+    exit: EXIT_CODES.failed,
+  };
 }

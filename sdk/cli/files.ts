@@ -1,25 +1,49 @@
 /** Files in and out: an output is written beside its place and renamed once its last chunk is there. */
-import { createReadStream } from "node:fs";
-import { access, open, rename, rm, stat } from "node:fs/promises";
+import { once } from "node:events";
+import { createReadStream, type Stats } from "node:fs";
+import { lstat, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { KeyloomError } from "../index.js";
-import { safe, type Io } from "./io.js";
+import { addAbortSignal } from "node:stream";
+import { KeyloomError, type ErrorCode } from "../index.js";
+import { interrupted, usage, type Io } from "./io.js";
 
 export const ENCRYPTED_SUFFIX = ".age";
 
-export interface OutputOptions {
-  output?: string | undefined;
-  force?: boolean | undefined;
+const READ_BYTES = 256 * 1024;
+
+/** What the system says about a file, where callers would want it told apart. */
+const FILE_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ENOENT: ["CLI_FILE_NOT_FOUND", "there is no such file or folder"],
+  ENOTDIR: ["CLI_FILE_NOT_FOUND", "there is no such file or folder"],
+  ENOSPC: ["STORAGE_FULL", "no space is left on the device"],
+  EDQUOT: ["STORAGE_FULL", "the disk quota is used up"],
+  EFBIG: ["STORAGE_FULL", "the file may not grow further"],
+};
+
+/** The error to throw for what the file system threw. @param doing - what failed: "can't read FILE" */
+export function fileError(doing: string, cause: unknown): unknown {
+  const known = FILE_ERRORS[String((cause as { code?: unknown } | null)?.code)];
+  return known === undefined
+    ? cause
+    : new KeyloomError(known[0], { message: `${doing}: ${known[1]}`, cause });
 }
 
-/** A source of bytes: a file, or `-` for stdin. */
-export async function source(io: Io, path: string): Promise<AsyncIterable<Uint8Array>> {
-  if (path === "-") return io.stdin;
+/** @throws {KeyloomError} `CLI_FILE_NOT_FOUND`, `CLI_USAGE` for a folder, before anything else is done */
+export async function requireReadable(path: string): Promise<void> {
+  if (path === "-") return;
   const found = await stat(path).catch((cause: unknown) => {
-    throw new KeyloomError("CLI_FILE_NOT_FOUND", { message: `can't read ${safe(path)}`, cause });
+    throw fileError(`can't read ${path}`, cause);
   });
-  if (!found.isFile()) throw new KeyloomError("CLI_USAGE", { message: `${safe(path)} is not a file` });
-  return createReadStream(path, { highWaterMark: 256 * 1024 });
+  if (found.isDirectory()) throw usage(`${path} is a folder`);
+}
+
+/** A source of bytes: a file, or `-` for stdin. Opened at the first read; an interrupt makes it fail. */
+export function source(io: Io, path: string): AsyncIterable<Uint8Array> {
+  return path === "-" ? addAbortSignal(io.signal, io.stdin) : readFrom(path, io.signal);
+}
+
+async function* readFrom(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: READ_BYTES, signal }) as AsyncIterable<Uint8Array>;
 }
 
 /** Where `encrypt FILE` writes when nothing else is said. */
@@ -33,62 +57,83 @@ export function decryptedName(path: string): string {
   if (path.endsWith(ENCRYPTED_SUFFIX) && basename(path) !== ENCRYPTED_SUFFIX) {
     return path.slice(0, -ENCRYPTED_SUFFIX.length);
   }
-  throw new KeyloomError("CLI_USAGE", {
-    message: `${safe(path)} does not end in ${ENCRYPTED_SUFFIX}: name the output with -o`,
-  });
+  throw usage(`${path} does not end in ${ENCRYPTED_SUFFIX}: name the output with -o`);
 }
 
-/** @throws {KeyloomError} `CLI_FILE_EXISTS` before anything is read or written */
-export async function requireFree(target: string, force: boolean | undefined): Promise<void> {
-  if (target === "-" || force === true) return;
-  const exists = await access(target).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return;
-  throw new KeyloomError("CLI_FILE_EXISTS", { message: `${safe(target)} exists; --force replaces it` });
+/**
+ * Makes sure that an output may be put at `target`.
+ *
+ * @throws {KeyloomError} `CLI_FILE_EXISTS`, unless forced; `CLI_USAGE` for a folder or a device, which a rename
+ *   would replace or fail at
+ */
+export async function requireFree(target: string, force: boolean): Promise<void> {
+  if (target === "-") return;
+  const found: Stats | null = await lstat(target).catch(() => null);
+  if (found === null) return;
+  if (!found.isFile() && !found.isSymbolicLink()) throw usage(`${target} is no regular file; - is stdout`);
+  if (!force) throw new KeyloomError("CLI_FILE_EXISTS", { message: `${target} exists; --force replaces it` });
 }
 
-/** Writes a stream to `target`. @returns the number of bytes */
-export async function writeOut(io: Io, target: string, stream: ReadableStream<Uint8Array>): Promise<number> {
-  return target === "-" ? writeStdout(io, stream) : writeFileBeside(io, target, stream);
+/**
+ * Writes a stream to `target`.
+ *
+ * @param force - replace what is there; checked once more at the end, for others write files too
+ * @returns the number of bytes
+ * @throws {KeyloomError} `JOB_CANCELLED` after an interrupt; `CLI_FILE_EXISTS`, `CLI_FILE_NOT_FOUND`,
+ *   `STORAGE_FULL`; what the stream failed with. No file is left in any of these cases.
+ */
+export async function writeOut(
+  io: Io,
+  target: string,
+  stream: ReadableStream<Uint8Array>,
+  force = false,
+): Promise<number> {
+  try {
+    return await (target === "-" ? writeStdout(io, stream) : writeBeside(io, target, stream, force));
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+    throw interrupted(io.signal, target === "-" ? "the output is incomplete" : "nothing was written");
+  }
 }
 
 async function writeStdout(io: Io, stream: ReadableStream<Uint8Array>): Promise<number> {
   let length = 0;
   for await (const chunk of stream) {
     length += chunk.length;
-    if (!io.stdout.write(chunk)) await new Promise((resolve) => io.stdout.once("drain", resolve));
+    if (!io.stdout.write(chunk)) await once(io.stdout, "drain", { signal: io.signal });
   }
   return length;
 }
 
-async function writeFileBeside(io: Io, target: string, stream: ReadableStream<Uint8Array>): Promise<number> {
+async function writeBeside(
+  io: Io,
+  target: string,
+  stream: ReadableStream<Uint8Array>,
+  force: boolean,
+): Promise<number> {
   const unique = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
-  const temporary = join(dirname(target), `.${basename(target)}.${unique}.partial`);
-  const file = await open(temporary, "wx", 0o600);
+  const temporary = join(dirname(target), `.keyloom-${unique}.partial`);
+  const doing = `can't write ${target}`;
+  const file = await open(temporary, "wx", 0o600).catch((cause: unknown) => {
+    throw fileError(doing, cause);
+  });
   let length = 0;
   try {
     for await (const chunk of stream) {
-      if (io.signal.aborted)
-        throw new KeyloomError("JOB_CANCELLED", { message: "interrupted; nothing was written" });
       for (let written = 0; written < chunk.length;) {
         written += (await file.write(chunk, written)).bytesWritten;
       }
       length += chunk.length;
+      io.signal.throwIfAborted();
     }
     await file.sync();
     await file.close();
+    await requireFree(target, force);
     await rename(temporary, target);
     return length;
   } catch (error) {
     await file.close().catch(() => undefined);
     await rm(temporary, { force: true });
-    throw fullOrNot(error);
+    throw fileError(doing, error);
   }
-}
-
-function fullOrNot(error: unknown): unknown {
-  if ((error as { code?: unknown } | null)?.code !== "ENOSPC") return error;
-  return new KeyloomError("STORAGE_FULL", { message: "no room for the output on this disk", cause: error });
 }

@@ -3,15 +3,18 @@
  * The main job (`npm start`): 100,000 keys and real files through a rotation of their wrapping key, on the embedded
  * store, with the proof that nothing was lost, and the same wrap job by other means beside it.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { Presets, SingleBar } from "cli-progress";
 import { KeyManager, passphrase } from "../index.js";
 import { lmdbStorage } from "../storage/lmdb.js";
 import { auditTable, keyTable } from "./commands.js";
+import { EXIT_CODES } from "./exit-codes.js";
 import { writeOut } from "./files.js";
 import { columns, type Io } from "./io.js";
 import { follow } from "./progress.js";
@@ -20,15 +23,21 @@ import { compareWrapping } from "./wrap-comparison.js";
 const KEYS = 100_000;
 const LARGE_FILE_BYTES = 64 * 1024 * 1024;
 const CHUNK = 1024 * 1024;
-/** Folders of the repository whose files are encrypted; in an installed package, whatever of them is there. */
-const SOURCES = ["assembly", "bindings", "sdk", "docs", "dist"];
+/** Folders of the repository whose files are encrypted. */
+const SOURCES = ["assembly", "bindings", "sdk", "test", "bench", "scripts", "docs"];
+/** How many keys are used between two looks at what else the process was told. */
+const PAUSE_EVERY = 1000;
+
+const interrupt = new AbortController();
+// The first signal ends the work in good order, the folder with it; the second at once.
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupt.abort("interrupted"));
 
 const io: Io = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  signal: new AbortController().signal,
+  signal: interrupt.signal,
 };
 
 function say(text: string): void {
@@ -51,7 +60,7 @@ async function step<T>(
 const perSecond = (count: number, seconds: number): string =>
   `${Math.round(count / seconds).toLocaleString("en")} keys/s`;
 
-/** Every file below `folder`, but for dependencies and what git would not keep. */
+/** Every file below `folder`, in the same order on every machine; none where there is no such folder. */
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
   return entries
@@ -62,18 +71,17 @@ async function filesBelow(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** A file of pseudorandom bytes: SHA-256 in counter mode, so that it is the same on every machine. */
+/** A file of pseudorandom bytes, the key stream of AES-256-CTR under a fixed key: the same on every machine. */
 async function makeLargeFile(path: string): Promise<void> {
+  const seed = createHash("sha256").update("keyloom main job").digest();
+  const generator = createCipheriv("aes-256-ctr", seed, new Uint8Array(16));
+  const zeros = new Uint8Array(CHUNK);
   const file = await open(path, "wx");
-  const block = Buffer.alloc(CHUNK);
-  for (let at = 0, counter = 0; at < LARGE_FILE_BYTES; at += CHUNK) {
-    // One digest a page is enough to make every chunk differ.
-    for (let page = 0; page < CHUNK; page += 4096) {
-      createHash("sha256").update(`keyloom ${counter++}`).digest().copy(block, page);
-    }
-    await file.write(block);
+  try {
+    for (let at = 0; at < LARGE_FILE_BYTES; at += CHUNK) await file.writeFile(generator.update(zeros));
+  } finally {
+    await file.close();
   }
-  await file.close();
 }
 
 async function digestOf(path: string): Promise<string> {
@@ -118,23 +126,52 @@ interface Sample {
   sealed: Uint8Array;
 }
 
-/** One message under every key of the job, sealed before the rotation. */
-async function sealUnderEach(keys: KeyManager, under: string, message: Uint8Array): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await keys.list({ under, limit: 1000, cursor });
-    for (const { id } of page.keys) samples.push({ id, sealed: await keys.encrypt(id, message) });
-    cursor = page.cursor ?? undefined;
-  } while (cursor !== undefined);
-  return samples;
+/** A bar for work that is no job, on a terminal only. Without the pauses no signal would be heard. */
+async function withBar<T>(
+  label: string,
+  work: (pause: (done: number) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const format = `${label} [{bar}] {percentage}% | {value}/{total} | {eta_formatted} left`;
+  const stream = process.stderr;
+  const bar = stream.isTTY ? new SingleBar({ format, stream, hideCursor: true }, Presets.rect) : null;
+  bar?.start(KEYS, 0);
+  try {
+    return await work(async (done) => {
+      if (done % PAUSE_EVERY !== 0) return;
+      bar?.update(done);
+      await setImmediate();
+      io.signal.throwIfAborted();
+    });
+  } finally {
+    bar?.stop();
+  }
 }
 
-async function openEach(keys: KeyManager, samples: readonly Sample[], message: Uint8Array): Promise<void> {
-  for (const { id, sealed } of samples) {
-    const opened = await keys.decrypt(sealed);
-    if (Buffer.compare(opened, message) !== 0) throw new Error(`key ${id} opens to something else`);
-  }
+/** One message under every key of the job, sealed before the rotation. */
+function sealUnderEach(keys: KeyManager, under: string, message: Uint8Array): Promise<Sample[]> {
+  return withBar("sealing", async (pause) => {
+    const samples: Sample[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await keys.list({ under, limit: 1000, cursor });
+      for (const { id } of page.keys) {
+        samples.push({ id, sealed: await keys.encrypt(id, message) });
+        await pause(samples.length);
+      }
+      cursor = page.cursor ?? undefined;
+    } while (cursor !== undefined);
+    return samples;
+  });
+}
+
+function openEach(keys: KeyManager, samples: readonly Sample[], message: Uint8Array): Promise<void> {
+  return withBar("opening", async (pause) => {
+    for (const [i, { id, sealed }] of samples.entries()) {
+      const opened = await keys.decrypt(sealed);
+      if (Buffer.compare(opened, message) !== 0) throw new Error(`key ${id} opens to something else`);
+      await pause(i + 1);
+    }
+  });
 }
 
 async function run(folder: string): Promise<void> {
@@ -246,8 +283,10 @@ try {
   await run(folder);
   say(`\nDone in ${((performance.now() - from) / 1000).toFixed(1)} s.`);
 } catch (error) {
-  process.exitCode = 1;
-  process.stderr.write(`keyloom: the main job failed: ${(error as Error).message}\n`);
+  const aborted = io.signal.aborted;
+  process.exitCode = aborted ? EXIT_CODES.interrupted : EXIT_CODES.failed;
+  const line = aborted ? "the main job was interrupted" : `the main job failed: ${(error as Error).message}`;
+  process.stderr.write(`keyloom: ${line}\n`);
 } finally {
   if (process.env["KEYLOOM_KEEP"]) say(`kept: ${folder}`);
   else await rm(folder, { recursive: true, force: true });

@@ -1,31 +1,47 @@
 /** Progress: a bar on a terminal, JSON lines with `--json`, nothing else. Always on stderr. */
 import { Presets, SingleBar } from "cli-progress";
-import type { Job } from "../index.js";
-import type { Io } from "./io.js";
+import { isKeyloomError, KeyloomError, type Job } from "../index.js";
+import { interrupted, jsonLine, type Io } from "./io.js";
 
-/** Follows a job to its end. An interrupt cancels it between two batches. */
+/**
+ * Follows a job to its end. An interrupt cancels it between two batches.
+ *
+ * @throws {KeyloomError} what the job throws, with the job's id in the message where something is done already
+ */
 export async function follow<S>(io: Io, json: boolean, label: string, job: Job<S>): Promise<S> {
   const bar = !json && io.stderr.isTTY === true ? newBar(io, label) : null;
-  const cancel = (): void => job.cancel("interrupted");
+  const cancel = (): void => job.cancel(io.signal.reason);
   io.signal.addEventListener("abort", cancel, { once: true });
   if (io.signal.aborted) cancel();
+  let done: number | null = null;
   try {
-    let started = false;
     for await (const progress of job) {
-      if (json) io.stderr.write(`${JSON.stringify({ progress })}\n`);
-      if (bar === null || progress.total === null) continue;
-      if (started) bar.update(progress.done);
-      else bar.start(progress.total, progress.done);
-      started = true;
+      if (json) io.stderr.write(jsonLine({ progress }));
+      if (bar !== null && progress.total !== null) {
+        if (done === null) bar.start(progress.total, progress.done);
+        else bar.update(progress.done);
+      }
+      done = progress.done;
     }
     return await job;
+  } catch (error) {
+    throw resumable(io, error, job.id, done ?? 0);
   } finally {
     bar?.stop();
     io.signal.removeEventListener("abort", cancel);
   }
 }
 
-export function newBar(io: Io, label: string): SingleBar {
+function resumable(io: Io, error: unknown, job: string, done: number): unknown {
+  if (!(error instanceof KeyloomError) || done === 0) return error;
+  const cause = isKeyloomError(error, "JOB_CANCELLED")
+    ? interrupted(io.signal, `${done.toLocaleString("en")} keys are done`)
+    : error;
+  const message = `${cause.message}; the same command with --job ${job} goes on from there`;
+  return new KeyloomError(error.code, { ...error.details, message, job, cause: error });
+}
+
+function newBar(io: Io, label: string): SingleBar {
   return new SingleBar(
     {
       format: `${label} [{bar}] {percentage}% | {value}/{total} | {eta_formatted} left`,

@@ -64,6 +64,6 @@ export async function changeState(
       plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
     };
   });
-  context.ring.forget(result.record.id);
+  context.ring.invalidate();
   return result;
 }

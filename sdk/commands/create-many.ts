@@ -3,21 +3,21 @@ import { copyInto, putU32 } from "../foundation/bytes.js";
 import { cborMap, type CborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
-import { ATTRIBUTES_LENGTH } from "../crypto/core.js";
+import { ATTRIBUTES_LENGTH, type Handle } from "../crypto/core.js";
 import { encodeMaterialAttributes, FIXED_ATTRIBUTES, materialBody } from "../crypto/material.js";
 import { rowKey, rowValue, sealUniform, uniformRows, type UniformRows } from "../crypto/uniform.js";
 import { encodeHistory } from "../keys/history.js";
 import { indexKeys } from "../keys/indexes.js";
 import { encodeKeyRecord } from "../keys/record.js";
 import { gateRecord } from "../keys/store-records.js";
-import { BULK_ROW_LENGTH, MAX_BULK_KEYS, putBulkRow } from "../audit/event.js";
+import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { CheckedOptions } from "./create.js";
 import { newKeyRecord } from "./create.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
-import { commitBatch, openJob, type JobControl, type StoredJob } from "./jobs.js";
-import { openWrappingVersion, wrapsKeys, type WrappingVersion } from "./wrapping.js";
+import { batchSize, commitBatch, openJob, type ItemCost, type JobControl, type StoredJob } from "./jobs.js";
+import { openWrappingVersion, withWrapping, wrapsKeys, type WrappingVersion } from "./wrapping.js";
 
 /** The most items that one job may have: they are numbered with 32 bits. */
 export const MAX_ITEMS = 0xffff_ffff;
@@ -59,14 +59,29 @@ export async function createMany(
 ): Promise<number> {
   let job = await openJob(context, jobId, "create-many", requestOf(options, kek, count));
   control.report(job.record.done, count);
+  const most = batchSize(context, costOfItem(context, jobId, options, kek));
   while (!job.record.finished) {
-    control.throwIfCancelled();
+    await control.pause();
     await context.ring.refresh();
-    const size = Math.min(MAX_BULK_KEYS, count - job.record.done);
+    const size = Math.min(most, count - job.record.done);
     job = await createBatch(context, job, options, kek, size, job.record.done + size === count);
     control.report(job.record.done, count);
   }
   return job.record.done;
+}
+
+/** What a key of this kind adds to a commit: its record, history and material, index entries, perhaps a gate. */
+function costOfItem(context: StoreContext, job: Id, options: CheckedOptions, kek: Id): ItemCost {
+  const { record, first } = newKeyRecord(context, options, context.newId(), kek, commandTime(context));
+  const indexes = indexKeys(record);
+  const bodies = [
+    encodeKeyRecord({ ...record, origin: { job, item: 0 } }),
+    ...first.entries.map(encodeHistory),
+    ...indexes,
+  ];
+  // Paths, heads, MACs, the material and a gate are of fixed size and come to less than 512 bytes.
+  const bytes = bodies.reduce((sum, body) => sum + body.length, 512);
+  return { checks: 1, mutations: 3 + indexes.length + (wrapsKeys(record) ? 1 : 0), bytes };
 }
 
 /** One batch. A closed gate is found by the commit's checks. */
@@ -81,7 +96,9 @@ async function createBatch(
   const decision = authorize(context, "create", null);
   const wrapping = await openWrappingVersion(context, kek);
   const time = commandTime(context);
-  const batch = buildBatch(context, job.id, options, wrapping, job.record.done, size, time);
+  const batch = await withWrapping(context, wrapping, (handle) =>
+    buildBatch(context, job.id, options, wrapping, handle, job.record.done, size, time),
+  );
   const result = await commitBatch(context, job, {
     ...batch,
     checks: [...batch.checks, wrapping.gateCheck],
@@ -114,6 +131,7 @@ export function buildBatch(
   job: Id,
   options: CheckedOptions,
   wrapping: WrappingVersion,
+  kek: Handle,
   firstItem: number,
   size: number,
   time: number,
@@ -132,7 +150,7 @@ export function buildBatch(
     encodeHistory(template.first.entries[0]!),
     size,
   );
-  const materials = generateRows(context, options, wrapping, ids);
+  const materials = generateRows(context, options, wrapping, kek, ids);
   for (let i = 0; i < size; i++) {
     copyInto(ids[i]!, 0, 16, keys.buffer, i * keys.stride + 1);
     copyInto(ids[i]!, 0, 16, histories.buffer, i * histories.stride + 1);
@@ -179,6 +197,7 @@ function generateRows(
   context: StoreContext,
   options: CheckedOptions,
   wrapping: WrappingVersion,
+  kek: Handle,
   ids: readonly Id[],
 ): UniformRows {
   const attributes = encodeMaterialAttributes({
@@ -195,7 +214,7 @@ function generateRows(
     all.set(attributes, i * ATTRIBUTES_LENGTH);
     copyInto(id, 0, 16, all, i * ATTRIBUTES_LENGTH + 8);
   });
-  const wrapped = context.vault.generateAndWrapBatch(wrapping.handle, all, ids.length);
+  const wrapped = context.vault.generateAndWrapBatch(kek, all, ids.length);
   const length = wrapped.length / ids.length;
   const rows = uniformRows(
     keyspace.material(wrapping.kek, wrapping.version, ids[0]!, 1),

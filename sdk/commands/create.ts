@@ -124,7 +124,7 @@ export async function createKey(
     const { record, first } = newKeyRecord(context, options, id, kek, commandTime(context));
     const change = changeOf(null, record, [first]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(generateMaterial(context, record, 1, wrapping));
+    change.records.push(await generateMaterial(context, record, 1, wrapping));
     if (wrapsKeys(record)) change.records.push(gateRecord(id, 1, true, 1));
     return {
       result: record,

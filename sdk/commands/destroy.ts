@@ -6,10 +6,11 @@
  */
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
-import { transition } from "../lifecycle/transition.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
-import { advance, applyDueDates, withRow } from "../keys/versions.js";
+import { requireVersion } from "../keys/use.js";
+import { advance, withRow } from "../keys/versions.js";
+import type { Check } from "../storage/adapter.js";
 import { ranges } from "../storage/keyspace.js";
 import { announce, changeOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
@@ -60,26 +61,34 @@ function refuseDependents(record: KeyRecord, version: number, dependents: number
   });
 }
 
-/** Closes the gate of a version and makes sure that nothing lies under it. Returns what will be shredded. */
+interface Cleared {
+  /** How many keys lie under the version and will be shredded. */
+  shredded: number;
+  /** That the gate is still closed: another process that was refused may have opened it again. */
+  gateCheck: Check | null;
+}
+
+/** Closes the gate of a version and makes sure that nothing lies under it, or is to be shredded. */
 async function clearWrappingVersion(
   context: StoreContext,
   record: KeyRecord,
   row: KeyVersion,
   shred: boolean,
-): Promise<number> {
+): Promise<Cleared> {
+  if (!wrapsKeys(record)) return { shredded: 0, gateCheck: null };
   const { version } = row;
   if (!shred) {
     // A look before the gate is touched: a refusal should leave everything as it was.
     const dependents = await countDependents(context, record, version);
     if (dependents > 0) throw refuseDependents(record, version, dependents);
   }
-  await setGate(context, record, version, false);
+  const gateCheck = await setGate(context, record, version, false);
   const dependents = await countDependents(context, record, version);
   if (dependents > 0 && !shred) {
     await setGate(context, record, version, true);
     throw refuseDependents(record, version, dependents);
   }
-  return dependents;
+  return { shredded: dependents, gateCheck };
 }
 
 /**
@@ -92,23 +101,18 @@ export async function destroyVersion(
   options: DestroyOptions,
 ): Promise<DestroyResult> {
   const first = await readForChange(context, reference);
-  const chosen = chooseVersion(first.record, options.version);
-  authorize(context, "destroy", first.record.owner);
-  const firstTime = commandTime(context, first.record.time);
-  // Refused before any gate is closed.
-  transition(applyDueDates(chosen, firstTime, context.principal.entity).row.state, "destroy");
-  const shredded = wrapsKeys(first.record)
-    ? await clearWrappingVersion(context, first.record, chosen, options.cryptoShred === true)
-    : 0;
-
+  const { version } = chooseVersion(first.record, options.version);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, "destroy", before.record.owner);
     const time = commandTime(context, before.record.time);
-    const row = chooseVersion(before.record, chosen.version);
+    const row = requireVersion(before.record, version);
+    // Refused before any gate is closed.
     const moved = advance(row, "destroy", time, context.principal.entity);
     const record = withRow(before.record, moved.row, time);
+    const cleared = await clearWrappingVersion(context, before.record, row, options.cryptoShred === true);
     const change = changeOf(before, record, [moved]);
+    if (cleared.gateCheck !== null) change.checks.push(cleared.gateCheck);
     const material = await context.ring.findMaterial(before, row.version);
     if (material !== null) {
       change.checks.push({ key: material.entry.key, version: material.entry.version });
@@ -117,7 +121,11 @@ export async function destroyVersion(
     await announce(context, change);
     const stored = { record, revision: before.revision + 1, storageVersion: "" };
     return {
-      result: { stored, erasure: material === null ? ("cryptographic" as const) : ("deleted" as const) },
+      result: {
+        stored,
+        erasure: material === null ? ("cryptographic" as const) : ("deleted" as const),
+        shredded: cleared.shredded,
+      },
       plan: {
         ...change,
         time,
@@ -125,6 +133,6 @@ export async function destroyVersion(
       },
     };
   });
-  context.ring.forget(result.stored.record.id);
-  return { ...result, version: chosen.version, shredded };
+  context.ring.invalidate();
+  return { ...result, version };
 }

@@ -7,10 +7,12 @@ import { CborReader, cborMap, encodeCbor, type CborMap } from "../foundation/cbo
 import type { Clock } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
+import { nextTurn } from "../foundation/turn.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { Check, Conflict, Mutation } from "../storage/adapter.js";
 import type { Decision, Operation } from "../policy/model.js";
+import { BULK_ROW_LENGTH, MAX_BULK_KEYS } from "../audit/event.js";
 import { eventBy, type StoreContext } from "./execute.js";
 
 export interface JobRecord {
@@ -72,6 +74,29 @@ export async function openJob(
     });
   }
   return { id, record, revision, storageVersion: entry.version };
+}
+
+/** What one item of a batch adds to its commit. */
+export interface ItemCost {
+  checks: number;
+  mutations: number;
+  /** Of all keys and values, keys of checks included. */
+  bytes: number;
+}
+
+/** What a batch's commit holds besides: the gate's check, the job's record, the event, head and list of writers. */
+const BATCH_COST: ItemCost = { checks: 8, mutations: 8, bytes: 2048 };
+
+/** How many items one commit of this store takes; never more than an event lists. */
+export function batchSize({ storage }: StoreContext, item: ItemCost): number {
+  const { maxChecks, maxMutations, maxCommitBytes } = storage.capabilities;
+  const fit = Math.min(
+    MAX_BULK_KEYS,
+    (maxChecks - BATCH_COST.checks) / item.checks,
+    (maxMutations - BATCH_COST.mutations) / item.mutations,
+    (maxCommitBytes - BATCH_COST.bytes) / (item.bytes + BULK_ROW_LENGTH),
+  );
+  return Math.max(1, Math.floor(fit));
 }
 
 /** What one batch changes, beside the job's own record and event. */
@@ -171,7 +196,10 @@ export class Job<S> implements PromiseLike<S>, AsyncIterable<JobProgress> {
     signal?.addEventListener("abort", onAbort, { once: true });
     const control: JobControl = {
       report: (done, total) => this.#report(done, total),
-      throwIfCancelled: () => this.#throwIfCancelled(),
+      pause: async () => {
+        await nextTurn();
+        this.#throwIfCancelled();
+      },
     };
     this.#promise = Promise.resolve()
       .then(() => run(control))
@@ -246,6 +274,6 @@ export class Job<S> implements PromiseLike<S>, AsyncIterable<JobProgress> {
 /** What a job's work is handed. */
 export interface JobControl {
   report(done: number, total: number | null): void;
-  /** Called between batches. @throws {KeyloomError} `JOB_CANCELLED` */
-  throwIfCancelled(): void;
+  /** Awaited between batches, so that a signal or a timer can cancel. @throws {KeyloomError} `JOB_CANCELLED` */
+  pause(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { idToString } from "../foundation/ids.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import type { KeyRecord } from "../keys/record.js";
 import { gateRecord, readGate } from "../keys/store-records.js";
-import type { Mutation } from "../storage/adapter.js";
+import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { Committer, Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
@@ -18,17 +18,22 @@ export const UPKEEP_OPERATIONS = {
 
 export type UpkeepOperation = keyof typeof UPKEEP_OPERATIONS;
 
-/** Opens or closes the gate of a wrapping-key version. Does nothing where it already is so. */
+/**
+ * Opens or closes the gate of a wrapping-key version. Does nothing where it already is so.
+ *
+ * @returns the check that the gate is still as it is now
+ */
 export async function setGate(
   context: StoreContext,
   record: KeyRecord,
   version: number,
   open: boolean,
-): Promise<void> {
+): Promise<Check> {
+  const key = keyspace.gate(record.id, version);
   const operation: UpkeepOperation = open ? "open-gate" : "close-gate";
   const gate = await readGate(context.storage, context.records, record.id, version);
-  if (gate?.open === open) return;
-  await execute(context, async () => {
+  if (gate?.open === open) return { key, version: gate.storageVersion };
+  const { commit } = await execute(context, async () => {
     const decision = authorize(context, "destroy", record.owner);
     const current = await readGate(context.storage, context.records, record.id, version);
     if (current === null) {
@@ -37,7 +42,6 @@ export async function setGate(
         keyId: idToString(record.id),
       });
     }
-    const key = keyspace.gate(record.id, version);
     return {
       result: undefined,
       plan: {
@@ -53,6 +57,9 @@ export async function setGate(
       },
     };
   });
+  const put = commit.versionOf(key);
+  // Where the reply was lost the version is not known: look.
+  return put === undefined ? setGate(context, record, version, open) : { key, version: put };
 }
 
 /** What a new store is made of: records, and the slot table, which is sealed under a key of its own. */

@@ -18,8 +18,8 @@ import { authorize, commandTime, type StoreContext } from "./execute.js";
 export interface WrappingVersion {
   kek: Id;
   version: number;
-  /** Use it before the next `await`. */
-  handle: Handle;
+  /** The wrapping key; `null` for the root key. */
+  stored: StoredKey | null;
   /** That the gate is still as it was seen: open. */
   gateCheck: Check;
 }
@@ -47,7 +47,13 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
     version = row.version;
   }
   const gate = await readGate(storage, records, kek, version);
-  if (gate === null || !gate.open) {
+  if (gate === null) {
+    throw new KeyloomError("STORE_DAMAGED", {
+      message: `the gate of version ${version} is missing`,
+      keyId: idToString(kek),
+    });
+  }
+  if (!gate.open) {
     throw new KeyloomError("KEY_NOT_USABLE", {
       message: `nothing can be put under version ${version} of this wrapping key any more`,
       keyId: idToString(kek),
@@ -58,18 +64,27 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
   return {
     kek,
     version,
-    handle: stored === null ? ring.root.handle : await ring.handle(stored, version),
+    stored,
     gateCheck: { key: keyspace.gate(kek, version), version: gate.storageVersion },
   };
 }
 
-/** Generates a version's material under `wrapping` and returns its record. Nothing is awaited. */
-export function generateMaterial(
+/** Runs `use` with the handle of a wrapping version. `use` is synchronous: the handle may be wiped after it. */
+export async function withWrapping<T>(
+  { ring }: StoreContext,
+  wrapping: WrappingVersion,
+  use: (handle: Handle) => T,
+): Promise<T> {
+  return wrapping.stored === null ? use(ring.root.handle) : ring.use(wrapping.stored, wrapping.version, use);
+}
+
+/** Generates a version's material under `wrapping` and returns its record. */
+export async function generateMaterial(
   context: StoreContext,
   record: KeyRecord,
   version: number,
   wrapping: WrappingVersion,
-): UnsealedRecord {
+): Promise<UnsealedRecord> {
   const attributes = encodeMaterialAttributes({
     algorithm: record.algorithm,
     usages: record.usages,
@@ -79,7 +94,9 @@ export function generateMaterial(
     kek: wrapping.kek,
     kekVersion: wrapping.version,
   });
-  const wrapped = context.vault.generateAndWrapBatch(wrapping.handle, attributes, 1);
+  const wrapped = await withWrapping(context, wrapping, (handle) =>
+    context.vault.generateAndWrapBatch(handle, attributes, 1),
+  );
   return {
     storageKey: keyspace.material(wrapping.kek, wrapping.version, record.id, version),
     revision: 1,

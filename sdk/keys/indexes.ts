@@ -14,7 +14,8 @@ function dueDates(version: KeyVersion): number[] {
   if (activation !== undefined && next(version.state, "activation-due") !== null) dates.push(activation);
   // A pre-active version with a deactivation date passes through active first; its entry waits there already.
   const canEnd = version.state === "pre-active" || next(version.state, "deactivation-due") !== null;
-  if (deactivation !== undefined && canEnd) dates.push(deactivation);
+  // Two dates on one instant have one entry.
+  if (deactivation !== undefined && canEnd && deactivation !== dates[0]) dates.push(deactivation);
   return dates;
 }
 

@@ -46,6 +46,8 @@ export interface FoundMaterial {
 }
 
 const RECORD_LIMIT = 4096;
+const LOOKUP_ATTEMPTS = 4;
+const PAIR_ATTEMPTS = 16;
 
 export class KeyRing {
   readonly #parts: RingParts;
@@ -53,6 +55,8 @@ export class KeyRing {
   readonly #handles = new Map<string, Handle>();
   #epoch: StoredEpoch | null = null;
   #lookedAt = -Infinity;
+  /** Counts the times that something was forgotten: what was read before must not be remembered after. */
+  #generation = 0;
 
   constructor(parts: RingParts) {
     this.#parts = parts;
@@ -86,12 +90,21 @@ export class KeyRing {
 
   /** Looks a key up, by id or name. `null`: there is none. */
   async lookup(reference: string): Promise<StoredKey | null> {
-    await this.refresh();
-    const known = this.#byReference.get(reference);
-    if (known !== undefined) return known;
     const { storage, records } = this.#parts;
-    const stored = await readKeyByReference(storage, records, reference);
-    if (stored !== null) this.#remember(reference, stored);
+    let stored: StoredKey | null = null;
+    for (let attempt = 0; attempt < LOOKUP_ATTEMPTS; attempt++) {
+      await this.refresh();
+      const known = this.#byReference.get(reference);
+      if (known !== undefined) return known;
+      const generation = this.#generation;
+      stored = await readKeyByReference(storage, records, reference);
+      // Something was restricted while this was read: it may be the state from before.
+      if (generation !== this.#generation) continue;
+      if (stored === null) return null;
+      this.#remember(reference, stored);
+      this.#remember(idToString(stored.record.id), stored);
+      return stored;
+    }
     return stored;
   }
 
@@ -104,21 +117,17 @@ export class KeyRing {
     this.#byReference.set(reference, stored);
   }
 
-  /** Forgets a key that this process has just changed, and wipes its handles. */
-  forget(id: Id): void {
-    for (const [reference, stored] of this.#byReference) {
-      if (equalBytes(stored.record.id, id)) this.#byReference.delete(reference);
-    }
-    const prefix = toHex(id);
-    for (const [key, handle] of this.#handles) {
-      if (key.startsWith(prefix)) this.#release(key, handle);
-    }
-  }
-
   /** Forgets everything and wipes every handle but the root's. */
   dropAll(): void {
+    this.#generation++;
     this.#byReference.clear();
     for (const [key, handle] of this.#handles) this.#release(key, handle);
+  }
+
+  /** As `dropAll`, after this process has changed something itself: the next use looks at the epoch. */
+  invalidate(): void {
+    this.dropAll();
+    this.#lookedAt = -Infinity;
   }
 
   #release(key: string, handle: Handle): void {
@@ -126,52 +135,67 @@ export class KeyRing {
     this.#parts.vault.dispose(handle);
   }
 
-  /** The handle of a version where it is at hand. Use it before the next `await`: it may be wiped after. */
-  cachedHandle(stored: StoredKey, version: number): Handle | undefined {
-    return this.#handles.get(handleKey(stored.record.id, version));
-  }
-
   /**
-   * The handle of a version, unwrapped from the store where it isn't at hand. Use it before the next `await`.
+   * Runs `use` with the handle of a version, unwrapped from the store where it isn't at hand.
+   *
+   * A handle may be wiped at any turn of the event loop: its key was changed here or restricted elsewhere, or room
+   * was made. So `use` gets it in the turn in which it is known to live, must be synchronous, and keeps no copy.
    *
    * @throws {KeyloomError} `KEY_MATERIAL_MISSING` where no live version of the wrapping key holds it
    */
-  async handle(stored: StoredKey, version: number): Promise<Handle> {
+  async use<T>(stored: StoredKey, version: number, use: (handle: Handle) => T): Promise<T> {
     const key = handleKey(stored.record.id, version);
-    const known = this.#handles.get(key);
-    if (known !== undefined) {
-      this.#handles.delete(key);
-      this.#handles.set(key, known);
-      return known;
-    }
-    const { vault } = this.#parts;
+    const known = this.#touch(key);
+    if (known !== undefined) return use(known);
+    const generation = this.#generation;
     const found = await this.requireMaterial(stored, version);
-    const kek = await this.wrappingHandle(stored.record.wrappedBy, found.kekVersion);
-    const again = this.#handles.get(key);
-    if (again !== undefined) return again;
-    const { attributes, wrapped } = splitMaterial(found.entry.key, found.body);
-    this.#makeRoom();
-    let handle: Handle;
-    try {
-      handle = vault.unwrap(kek, attributes, wrapped);
-    } catch (cause) {
-      if (!isKeyloomError(cause, "CORE_AUTHENTICATION_FAILED")) throw cause;
-      throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material does not open", cause });
-    }
+    return this.useWrapping(stored.record.wrappedBy, found.kekVersion, (kek) => {
+      const again = this.#touch(key);
+      if (again !== undefined) return use(again);
+      this.#makeRoom();
+      const handle = this.#unwrap(kek, found);
+      if (generation === this.#generation) {
+        this.#handles.set(key, handle);
+        return use(handle);
+      }
+      // Something was restricted while this was read. This use began before; there won't be another.
+      try {
+        return use(handle);
+      } finally {
+        this.#parts.vault.dispose(handle);
+      }
+    });
+  }
+
+  /** A handle at hand, marked as the most recently used one: a Map iterates in order of insertion. */
+  #touch(key: string): Handle | undefined {
+    const handle = this.#handles.get(key);
+    if (handle === undefined) return undefined;
+    this.#handles.delete(key);
     this.#handles.set(key, handle);
     return handle;
   }
 
+  #unwrap(kek: Handle, found: FoundMaterial): Handle {
+    const { attributes, wrapped } = splitMaterial(found.entry.key, found.body);
+    try {
+      return this.#parts.vault.unwrap(kek, attributes, wrapped);
+    } catch (cause) {
+      if (!isKeyloomError(cause, "CORE_AUTHENTICATION_FAILED")) throw cause;
+      throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material does not open", cause });
+    }
+  }
+
   #makeRoom(): void {
     if (this.#handles.size < this.#parts.handleLimit) return;
-    // A Map iterates in order of insertion, and a hit is inserted anew: the first is the least recently used.
+    // The first is the least recently used.
     const [key, handle] = this.#handles.entries().next().value!;
     this.#release(key, handle);
   }
 
-  /** The handle of a wrapping-key version, checked to be allowed to unwrap. */
-  async wrappingHandle(kek: Id, kekVersion: number): Promise<Handle> {
-    if (equalBytes(kek, ROOT_ID)) return this.#parts.root.handle;
+  /** Runs `use` with the handle of a wrapping-key version, checked to be allowed to unwrap. See {@link use}. */
+  async useWrapping<T>(kek: Id, kekVersion: number, use: (handle: Handle) => T): Promise<T> {
+    if (equalBytes(kek, ROOT_ID)) return use(this.#parts.root.handle);
     const stored = await this.#requireWrappingKey(kek);
     const row = stored.record.versions.find((version) => version.version === kekVersion);
     if (row === undefined) {
@@ -181,7 +205,30 @@ export class KeyRing {
     }
     const time = Math.max(this.#parts.clock.now(), stored.record.time, this.#parts.markTime);
     requireUsable(stored.record, row, "unwrap", time, { processDeactivated: true });
-    return this.handle(stored, kekVersion);
+    return this.use(stored, kekVersion, use);
+  }
+
+  /**
+   * Runs `use` with the handles of two versions of a wrapping key, the first checked to be allowed to unwrap.
+   *
+   * @throws {KeyloomError} `STORE_CONFLICT` when the two don't stay at hand together: their key keeps changing
+   */
+  async usePair<T>(
+    stored: StoredKey,
+    from: number,
+    to: number,
+    use: (from: Handle, to: Handle) => T,
+  ): Promise<T> {
+    const { id } = stored.record;
+    for (let attempt = 0; attempt < PAIR_ATTEMPTS; attempt++) {
+      await this.use(stored, to, () => undefined);
+      const outcome = await this.useWrapping(id, from, (first) => {
+        const second = this.#touch(handleKey(id, to));
+        return second === undefined ? null : { result: use(first, second) };
+      });
+      if (outcome !== null) return outcome.result;
+    }
+    throw new KeyloomError("STORE_CONFLICT", { message: "the wrapping key keeps changing; try again" });
   }
 
   async #requireWrappingKey(kek: Id): Promise<StoredKey> {
@@ -246,14 +293,10 @@ export class KeyRing {
 
   /** Forgets a cached record only, keeping handles: it will be read anew. */
   dropRecord(id: Id): void {
+    this.#generation++;
     for (const [reference, stored] of this.#byReference) {
       if (equalBytes(stored.record.id, id)) this.#byReference.delete(reference);
     }
-  }
-
-  close(): void {
-    this.dropAll();
-    this.#lookedAt = -Infinity;
   }
 }
 

@@ -1,11 +1,11 @@
 /** Pages of keys, filtered, with stable cursors. A page examines a bounded number of entries and may be short. */
 import { equalBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
-import type { Id } from "../foundation/ids.js";
+import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
 import type { State } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
-import type { Entry, StorageAdapter } from "../storage/adapter.js";
+import type { Entry, Range, StorageAdapter } from "../storage/adapter.js";
 import { keyspace, ranges, trailingId } from "../storage/keyspace.js";
 import { openKeyEntries, type StoredKey } from "./reads.js";
 
@@ -40,39 +40,44 @@ function matches(stored: StoredKey, filter: KeyFilter, time: number): boolean {
   return record.versions.some((row) => effectiveState(row.state, row.dates, now) === filter.state);
 }
 
-/** Key entries in listing order: from the key records themselves, or through an index that narrows most. */
+/** What a listing goes through: the key records themselves, or an index that narrows most. */
+function listingRange({ tag, owner }: KeyFilter, after?: Uint8Array): { range: Range; byIndex: boolean } {
+  if (tag !== undefined) return { range: ranges.byTag(tag, after), byIndex: true };
+  if (owner !== undefined) return { range: ranges.byOwner(owner, after), byIndex: true };
+  return { range: ranges.keys(after), byIndex: false };
+}
+
+/** A position of another listing, or none at all, would bring up entries that are no keys. */
+function checkPosition(filter: KeyFilter, after: Uint8Array): void {
+  const { start } = listingRange(filter).range;
+  if (after.length === start.length + ID_LENGTH && equalBytes(after.subarray(0, start.length), start)) return;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: "a cursor comes from a page before of the same listing and is not changed",
+  });
+}
+
+/** Key entries in listing order. */
 async function* candidates(
   storage: StorageAdapter,
   filter: KeyFilter,
   after: Uint8Array | undefined,
   limit: number,
 ): AsyncGenerator<{ position: Uint8Array; entry: Entry | null }[]> {
-  const byIndex =
-    filter.tag !== undefined
-      ? ranges.byTag(filter.tag, after)
-      : filter.owner !== undefined
-        ? ranges.byOwner(filter.owner, after)
-        : null;
-  const read = async (positions: Uint8Array[]): Promise<{ position: Uint8Array; entry: Entry | null }[]> => {
-    const entries = await storage.getMany(positions.map((position) => keyspace.key(trailingId(position))));
-    return positions.map((position, i) => ({ position, entry: entries[i] ?? null }));
+  const { range, byIndex } = listingRange(filter, after);
+  const read = async (found: Entry[]): Promise<{ position: Uint8Array; entry: Entry | null }[]> => {
+    const entries = byIndex
+      ? await storage.getMany(found.map(({ key }) => keyspace.key(trailingId(key))))
+      : found;
+    return found.map(({ key }, i) => ({ position: key, entry: entries[i] ?? null }));
   };
   let batch: Entry[] = [];
-  for await (const entry of storage.list(byIndex ?? ranges.keys(after), {
-    limit,
-    keysOnly: byIndex !== null,
-  })) {
+  for await (const entry of storage.list(range, { limit, keysOnly: byIndex })) {
     batch.push(entry);
     if (batch.length < READ_AT_ONCE) continue;
-    yield byIndex === null
-      ? batch.map((item) => ({ position: item.key, entry: item }))
-      : await read(batch.map((item) => item.key));
+    yield await read(batch);
     batch = [];
   }
-  if (batch.length === 0) return;
-  yield byIndex === null
-    ? batch.map((item) => ({ position: item.key, entry: item }))
-    : await read(batch.map((item) => item.key));
+  if (batch.length > 0) yield await read(batch);
 }
 
 /**
@@ -92,6 +97,7 @@ export async function listKeys(
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
     throw new KeyloomError("KEY_INVALID_OPTION", { message: `limit must be from 1 to ${MAX_PAGE}` });
   }
+  if (after !== undefined) checkPosition(filter, after);
   const keys: StoredKey[] = [];
   let examined = 0;
   let position: Uint8Array | null = null;

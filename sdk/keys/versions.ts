@@ -1,4 +1,5 @@
 /** Pure edits of the version table: a version and an event in, the changed version and its history out. */
+import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import type { LifecycleEvent, State } from "../lifecycle/states.js";
 import { dueChanges, transition, type VersionDates } from "../lifecycle/transition.js";
@@ -33,6 +34,19 @@ const EFFECTS: Partial<Record<LifecycleEvent, { date?: keyof VersionDates; cause
   destroy: { date: "destroy" },
 };
 
+/** A version can't begin behind its own end: dates out of order give a state that depends on who looks when. */
+function requireFutureEnd({ version, state, dates }: KeyVersion, time: number): void {
+  if (dates.deactivation === undefined || time < dates.deactivation) return;
+  throw new KeyloomError("KEY_TRANSITION_NOT_ALLOWED", {
+    message: `can't activate version ${version}: its deactivation date has passed; use destroy`,
+    version,
+    state,
+    event: "activate",
+    allowedFrom: [],
+    instead: "destroy",
+  });
+}
+
 /**
  * Applies due dates, then `event`.
  *
@@ -41,6 +55,7 @@ const EFFECTS: Partial<Record<LifecycleEvent, { date?: keyof VersionDates; cause
 export function advance(row: KeyVersion, event: LifecycleEvent, time: number, entity: Id): Advanced {
   const due = applyDueDates(row, time, entity);
   const to = transition(due.row.state, event);
+  if (event === "activate") requireFutureEnd(due.row, time);
   const { date, cause } = EFFECTS[event] ?? {};
   const entry: HistoryEntry = { event, from: due.row.state, to, at: time, recorded: time, entity };
   return {
@@ -60,7 +75,14 @@ export function newVersion(version: number, dates: VersionDates, time: number, e
   const created: State = transition(null, "create");
   const state = dueChanges(created, dates, time).at(-1)?.to ?? created;
   return {
-    row: { version, state, dates, exposed: false, history: 1 },
+    row: {
+      version,
+      state,
+      dates,
+      exposed: false,
+      history: 1,
+      ...(state === "deactivated" ? { cause: "expired" as const } : {}),
+    },
     entries: [{ event: "create", from: null, to: state, at: time, recorded: time, entity }],
   };
 }

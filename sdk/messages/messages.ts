@@ -32,24 +32,25 @@ async function lookup(context: StoreContext, reference: string): Promise<StoredK
   throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
 }
 
-/** The current version's number and handle, allowed to encrypt now. Use the handle before the next `await`. */
-async function encryptingVersion(
-  context: StoreContext,
-  stored: StoredKey,
-): Promise<{ version: number; handle: Handle }> {
-  const { record } = stored;
+/** The number of the current version, allowed to encrypt now. */
+function encryptingVersion(context: StoreContext, { record }: StoredKey): number {
   const { grants } = authorize(context, "encrypt", record.owner);
-  const { version } = currentVersion(record, "encrypt", commandTime(context, record.time), grants);
-  return { version, handle: await context.ring.handle(stored, version) };
+  return currentVersion(record, "encrypt", commandTime(context, record.time), grants).version;
 }
 
-async function decryptingHandle(context: StoreContext, keyId: Id, version: number): Promise<Handle> {
+/** Runs `use` with the handle of a version that may decrypt now. `use` is synchronous. */
+async function decryptWith<T>(
+  context: StoreContext,
+  keyId: Id,
+  version: number,
+  use: (handle: Handle) => T,
+): Promise<T> {
   const stored = await lookup(context, idToString(keyId));
   const { record } = stored;
   const { grants } = authorize(context, "decrypt", record.owner);
   const row = requireVersion(record, version);
   requireUsable(record, row, "decrypt", commandTime(context, record.time), grants);
-  return context.ring.handle(stored, version);
+  return context.ring.use(stored, version, use);
 }
 
 /**
@@ -66,8 +67,10 @@ export async function encryptMessage(
   requireBytes(plaintext, "plaintext");
   const aad = aadOf(options);
   const stored = await lookup(context, reference);
-  const { version, handle } = await encryptingVersion(context, stored);
-  return sealEnvelope(context.vault, handle, stored.record.id, version, plaintext, aad);
+  const version = encryptingVersion(context, stored);
+  return context.ring.use(stored, version, (handle) =>
+    sealEnvelope(context.vault, handle, stored.record.id, version, plaintext, aad),
+  );
 }
 
 /**
@@ -83,8 +86,9 @@ export async function decryptMessage(
   requireBytes(sealed, "sealed");
   const aad = aadOf(options);
   const envelope = parseEnvelope(sealed);
-  const handle = await decryptingHandle(context, envelope.keyId, envelope.keyVersion);
-  return openEnvelope(context.vault, handle, envelope, aad);
+  return decryptWith(context, envelope.keyId, envelope.keyVersion, (handle) =>
+    openEnvelope(context.vault, handle, envelope, aad),
+  );
 }
 
 /**
@@ -103,8 +107,10 @@ export function encryptStream(
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
         const stored = await lookup(context, reference);
-        const { version, handle } = await encryptingVersion(context, stored);
-        return [wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey)];
+        const version = encryptingVersion(context, stored);
+        return context.ring.use(stored, version, (handle) => [
+          wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
+        ]);
       },
     },
     source,
@@ -123,8 +129,9 @@ export function decryptStream(context: StoreContext, source: AgeSource): Readabl
         for (const candidate of stanzas) {
           const stanza = parseManagedKeyStanza(candidate);
           if (stanza === null) continue;
-          const handle = await decryptingHandle(context, stanza.keyId, stanza.keyVersion);
-          return unwrapManagedKeyStanza(context.vault, handle, stanza);
+          return decryptWith(context, stanza.keyId, stanza.keyVersion, (handle) =>
+            unwrapManagedKeyStanza(context.vault, handle, stanza),
+          );
         }
         throw new KeyloomError("MESSAGE_MALFORMED", {
           message: "the file is not encrypted to a managed key",

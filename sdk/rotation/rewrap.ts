@@ -18,10 +18,17 @@ import {
   rowValue,
   sealUniform,
 } from "../crypto/uniform.js";
-import { BULK_ROW_LENGTH, MAX_BULK_KEYS, putBulkRow } from "../audit/event.js";
+import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
-import { commitBatch, openJob, type JobControl, type StoredJob } from "../commands/jobs.js";
-import { openWrappingVersion, type WrappingVersion } from "../commands/wrapping.js";
+import {
+  batchSize,
+  commitBatch,
+  openJob,
+  type ItemCost,
+  type JobControl,
+  type StoredJob,
+} from "../commands/jobs.js";
+import { openWrappingVersion } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
 import { MATERIAL_KEY, ranges } from "../storage/keyspace.js";
@@ -33,6 +40,8 @@ export interface RewrapSummary {
 }
 
 const RETRIES = 16;
+/** Per key: its path is checked, deleted and put anew, with a value of at most 180 bytes. */
+const MOVE_COST: ItemCost = { checks: 1, mutations: 2, bytes: 3 * MATERIAL_KEY.length + 180 };
 
 /**
  * @throws {KeyloomError} `KEY_NOT_USABLE` when the key doesn't wrap or its current version may not protect,
@@ -54,7 +63,7 @@ export async function rewrapKey(
   const before = job.record.done;
   control.report(before, before + total);
   for (;;) {
-    control.throwIfCancelled();
+    await control.pause();
     const batch = await nextBatch(context, kek);
     if (batch === null) break;
     job = await moveBatch(context, job, kek, batch);
@@ -87,10 +96,11 @@ interface RewrapBatch {
 
 async function nextBatch(context: StoreContext, kek: Id): Promise<RewrapBatch | null> {
   await context.ring.refresh();
+  const limit = batchSize(context, MOVE_COST);
   for (const oldVersion of await oldVersions(context, kek)) {
     const entries: Entry[] = [];
     const range = ranges.materialUnder(kek, oldVersion);
-    for await (const entry of context.storage.list(range, { limit: MAX_BULK_KEYS })) {
+    for await (const entry of context.storage.list(range, { limit })) {
       // Rows of a batch have one length; another algorithm's material makes the next batch.
       if (entries.length > 0 && entry.value.length !== entries[0]!.value.length) break;
       entries.push(entry);
@@ -110,16 +120,16 @@ async function moveBatch(
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     if (batch === null) return job;
     const decision = authorize(context, "rewrap", null);
-    const wrapping = await openWrappingVersion(context, kek);
-    const oldHandle = await context.ring.wrappingHandle(kek, batch.oldVersion);
-    // Loading the second handle may have pushed the first one out.
-    const newHandle = await context.ring.wrappingHandle(kek, wrapping.version);
+    const { stored, version, gateCheck } = await openWrappingVersion(context, kek);
+    const { oldVersion, entries } = batch;
     const time = commandTime(context);
-    const moved = buildMove(context, batch, oldHandle, { ...wrapping, handle: newHandle });
+    const moved = await context.ring.usePair(stored!, oldVersion, version, (from, to) =>
+      buildMove(context, entries, from, version, to),
+    );
     const result = await commitBatch(context, job, {
       ...moved,
-      checks: [...moved.checks, wrapping.gateCheck],
-      size: batch.entries.length,
+      checks: [...moved.checks, gateCheck],
+      size: entries.length,
       last: false,
       operation: "rewrap",
       decision,
@@ -141,12 +151,12 @@ interface Move {
 /** The records at their new paths: same key and attributes, the next revision, the new wrapping. */
 function buildMove(
   context: StoreContext,
-  batch: RewrapBatch,
-  oldHandle: Handle,
-  wrapping: WrappingVersion,
+  entries: readonly Entry[],
+  from: Handle,
+  toVersion: number,
+  to: Handle,
 ): Move {
   const { vault, records } = context;
-  const { entries } = batch;
   const count = entries.length;
   const rows = rowsOfEntries(entries);
   checkUniform(vault, records.key, rows);
@@ -160,7 +170,7 @@ function buildMove(
     attributesInto(buffer, at, at + rows.bodyAt, attributes, i * ATTRIBUTES_LENGTH);
     wrapped.set(buffer.subarray(at + wrappedAt, at + wrappedAt + wrappedLength), i * wrappedLength);
   }
-  const rewrapped = vault.rewrapBatch(oldHandle, wrapping.handle, attributes, wrapped, count);
+  const rewrapped = vault.rewrapBatch(from, to, attributes, wrapped, count);
   if (rewrapped.failed > 0) {
     const index = rewrapped.statuses.findIndex((status: number) => status !== 0);
     throw new KeyloomError("STORE_DAMAGED", {
@@ -170,7 +180,7 @@ function buildMove(
   }
   for (let i = 0; i < count; i++) {
     const at = i * stride;
-    putU32(buffer, at + MATERIAL_KEY.kekVersion, wrapping.version);
+    putU32(buffer, at + MATERIAL_KEY.kekVersion, toVersion);
     raiseRevision(rows, i);
     buffer.set(rewrapped.wrapped.subarray(i * wrappedLength, (i + 1) * wrappedLength), at + wrappedAt);
   }

@@ -1,4 +1,5 @@
 /** Replacing a key by a new version (KMIP Re-key). The old version stays as it is. */
+import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
 import { effectiveState, type VersionDates } from "../lifecycle/transition.js";
@@ -27,7 +28,8 @@ export function successorDates(old: VersionDates, now: number, offsetMs: number)
   const shift = activation - old.activation;
   for (const date of ["processStart", "protectStop", "deactivation"] as const) {
     const value = old[date];
-    if (value !== undefined) dates[date] = value + shift;
+    // What ends with the calendar has no end: formats hold no later time.
+    if (value !== undefined) dates[date] = Math.min(value + shift, MAX_TIME);
   }
   return dates;
 }
@@ -75,6 +77,9 @@ export async function rotateKey(
     const before = await readForChange(context, reference);
     const decision = authorize(context, "rotate", before.record.owner);
     const time = commandTime(context, before.record.time);
+    if (time + offsetMs > MAX_TIME) {
+      throw new KeyloomError("KEY_INVALID_OPTION", { message: "offsetMs leads beyond the year 9999" });
+    }
     const old = requireRotatable(before.record, time);
     const wrapping = await openWrappingVersion(context, before.record.wrappedBy);
     const version = old.version + 1;
@@ -85,7 +90,7 @@ export async function rotateKey(
     const record = withRow(linked, added.row, time);
     const change = changeOf(before, record, [added]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(generateMaterial(context, record, version, wrapping));
+    change.records.push(await generateMaterial(context, record, version, wrapping));
     if (wrapsKeys(record)) change.records.push(gateRecord(record.id, version, true, 1));
     // Rotating restricts nobody, but everyone should use the new version soon.
     await announce(context, change);
@@ -98,6 +103,6 @@ export async function rotateKey(
       },
     };
   });
-  context.ring.forget(result.record.id);
+  context.ring.invalidate();
   return result;
 }

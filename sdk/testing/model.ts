@@ -116,6 +116,9 @@ export class ModelKey {
     const version = this.versions[index]!;
     const to = modelNext(modelStateAt(version, time), event);
     if (to === null) return false;
+    // Dates keep their order: what ended already can't begin.
+    if (event === "activate" && version.deactivation !== undefined && version.deactivation <= time)
+      return false;
     version.state = to;
     if (event === "activate") version.activation = time;
     if (event === "deactivate") version.deactivation = time;

@@ -14,6 +14,7 @@ export const SCRATCH_END = 0x1_0000;
 export const SLOT_COUNT = 1024;
 export const SLOT_SIZE = 256;
 export const SLOTS_END = SCRATCH_END + SLOT_COUNT * SLOT_SIZE;
+/** Where staging begins: behind the slots. */
 export const STAGING = SLOTS_END;
 const PAGES = 64;
 const POISON = 0xa5;
@@ -101,7 +102,7 @@ export class Probe {
   #draws = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
-  readonly #static: Uint8Array;
+  readonly #static: Uint32Array;
   readonly #generations = new Uint32Array(SLOT_COUNT);
   readonly #secrets = new Map<bigint, string>();
 
@@ -116,7 +117,7 @@ export class Probe {
       const piece = this.#bytes.subarray(i, i + 64);
       if (piece.every((byte) => byte === 0) && (i < 1024 || i >= 0x3000)) piece.fill(POISON);
     }
-    this.#static = this.#bytes.slice(0, STATIC_END);
+    this.#static = this.#words.slice(0, STATIC_END / 4);
   }
 
   static async create(kind: WasmKind): Promise<Probe> {
@@ -205,7 +206,8 @@ export class Probe {
     };
     this.call(name, { ...call, args: plain }, "RANGE");
     for (const place of places) {
-      for (const outside of [SCRATCH_END - 64, STAGING - 16, this.#bytes.length + 16, 0xffff_fff0]) {
+      const behind = place % 2 === 0 ? this.#bytes.length + 16 : 0xffff_fff0;
+      for (const outside of [STAGING - 16, behind]) {
         const args = (at: number[], out: number): number[] => call.args(at, out).with(place, outside);
         this.call(name, { ...call, args }, "RANGE");
       }
@@ -226,8 +228,9 @@ export class Probe {
       if (findings.length < 8) findings.push(`${what} at 0x${address.toString(16)}`);
     };
     const bytes = this.#bytes;
-    for (let i = 0; i < STATIC_END; i++) if (bytes[i] !== this.#static[i]) report("static data", i);
-    for (let i = STATIC_END; i < SCRATCH_END; i++) if (bytes[i] !== 0) report("scratch", i);
+    for (let i = 0; i < STATIC_END / 4; i++)
+      if (this.#words[i] !== this.#static[i]) report("static data", i * 4);
+    for (let i = STATIC_END / 4; i < SCRATCH_END / 4; i++) if (this.#words[i] !== 0) report("scratch", i * 4);
     for (let index = 0; index < SLOT_COUNT; index++) this.#inspectSlot(index, report);
     for (let i = STAGING; i < out; i++) if (bytes[i] !== 0) report("staging before the output", i);
     for (let i = outputEnd; i < reserveEnd; i++) {
@@ -240,7 +243,7 @@ export class Probe {
     for (i >>= 2; i < this.#words.length; i++) {
       if (this.#words[i] !== word) report("staging behind the output", i * 4);
     }
-    this.#search(report, cleartext ? [out, outputEnd] : [0, 0]);
+    this.#search(reserveEnd, report, cleartext ? [out, outputEnd] : [0, 0]);
     return findings;
   }
 
@@ -262,13 +265,13 @@ export class Probe {
       if (this.#bytes[at + i] !== expected[i]) report("a live slot", at + i);
   }
 
-  #search(report: (what: string, address: number) => void, [from, to]: [number, number]): void {
+  /** Searches memory but for slots up to `end`. What lies behind was compared already, word by word. */
+  #search(end: number, report: (what: string, address: number) => void, [from, to]: [number, number]): void {
     const view = new DataView(this.memory.buffer);
     const words = this.#words;
-    const slots = [SCRATCH_END >> 2, SLOTS_END >> 2] as const;
     let next = 0;
-    for (let w = 0; w < words.length; w++) {
-      if (w === slots[0]) w = slots[1];
+    for (let w = 0; w < Math.min(words.length, end / 4 + 2); w++) {
+      if (w === SCRATCH_END / 4) w = STAGING / 4;
       if (words[w] === 0 || words[w] === POISON_WORD) continue;
       for (let i = Math.max(next, w * 4 - 7); i < w * 4 + 4 && i + 8 <= view.byteLength; i++) {
         next = i + 1;

@@ -6,7 +6,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Aead } from "../../bindings/primitives.js";
-import { at, bytes, codeOf, cores, toHex } from "./support.js";
+import { ALL_MAC, at, bytes, codeOf, cores, template, toHex } from "./support.js";
 
 const AEADS = [
   { name: "ChaCha20-Poly1305", field: "chacha20Poly1305", nonce: 12, noble: chacha20poly1305 },
@@ -190,6 +190,96 @@ describe("the two builds", () => {
         },
       ),
       { numRuns: 300 },
+    );
+  });
+});
+
+describe("the two builds' batches", () => {
+  const [simd, scalar] = [builds[0]!.core, builds[1]!.core];
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const seed = fc.integer({ min: 1, max: 1_000_000 });
+
+  it("agree with each other and with noble on random shapes", () => {
+    // Both sides of what is a short record: at most 64 bytes of text and 128 of associated data.
+    const shape = fc.record({
+      count: fc.integer({ min: 1, max: 11 }),
+      length: fc.integer({ min: 0, max: 140 }),
+      aadLength: fc.integer({ min: 0, max: 150 }),
+    });
+    fc.assert(
+      fc.property(key, seed, shape, (k, from, { count, length, aadLength }) => {
+        for (const { field, nonce, noble } of AEADS) {
+          const [nonces, aads] = [bytes(nonce * count, from), bytes(aadLength * count, from + 1)];
+          const texts = bytes(length * count, from + 2);
+          const sealed = simd[field].sealBatch(k, nonces, aads, texts, count);
+          expect(toHex(scalar[field].sealBatch(k, nonces, aads, texts, count))).toBe(toHex(sealed));
+          for (let i = 0; i < count; i++) {
+            const one = noble(k, at(nonces, i, nonce), at(aads, i, aadLength)).encrypt(at(texts, i, length));
+            expect(toHex(at(sealed, i, length + 16))).toBe(toHex(one));
+          }
+          for (const core of [simd, scalar]) {
+            expect(toHex(core[field].openBatch(k, nonces, aads, sealed, count))).toBe(toHex(texts));
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("name the same records where any of them are broken", () => {
+    const broken = fc.array(fc.boolean(), { minLength: 1, maxLength: 13 });
+    const length = fc.constantFrom(0, 16, 32, 33, 64, 65, 100);
+    fc.assert(
+      fc.property(key, seed, broken, length, (k, from, pattern, textLength) => {
+        const count = pattern.length;
+        for (const { field, nonce } of AEADS) {
+          const nonces = bytes(nonce * count, from);
+          const none = new Uint8Array(0);
+          const sealed = simd[field].sealBatch(k, nonces, none, bytes(textLength * count, from), count);
+          const indexes = pattern.flatMap((isBroken, i) => (isBroken ? [i] : []));
+          for (const i of indexes) sealed[i * (textLength + 16) + (from % (textLength + 16))]! ^= 1;
+          for (const core of [simd, scalar]) {
+            const open = (): Uint8Array => core[field].openBatch(k, nonces, none, sealed, count);
+            if (indexes.length === 0) open();
+            else expect(open).toThrow(expect.objectContaining({ details: { indexes } }));
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("expand and MAC as noble does on random shapes", () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 12 });
+    const vaults = [simd.vault, scalar.vault];
+    const handles = vaults.map((vault) => vault.import(template(ALL_MAC), bytes(32, 1)));
+    const macKey = hkdf(
+      sha256,
+      bytes(32, 1),
+      new Uint8Array(0),
+      new TextEncoder().encode("keyloom/v1/mac"),
+      32,
+    );
+    fc.assert(
+      fc.property(key, seed, lengths, fc.integer({ min: 1, max: 100 }), (k, from, list, length) => {
+        const infos = bytes(list.length * 21, from);
+        const expanded = simd.hkdfExpandSha256Batch(k, infos, length, list.length);
+        expect(toHex(scalar.hkdfExpandSha256Batch(k, infos, length, list.length))).toBe(toHex(expanded));
+        const messages = bytes(
+          list.reduce((sum, n) => sum + n, 0),
+          from,
+        );
+        const macs = vaults.map((vault, i) => vault.macBatch(handles[i]!, messages, Uint32Array.from(list)));
+        expect(toHex(macs[1]!)).toBe(toHex(macs[0]!));
+        let offset = 0;
+        list.forEach((n, i) => {
+          expect(toHex(at(expanded, i, length))).toBe(toHex(expand(sha256, k, at(infos, i, 21), length)));
+          const mac = hmac(sha256, macKey, messages.subarray(offset, offset + n));
+          expect(toHex(at(macs[0]!, i, 32))).toBe(toHex(mac));
+          offset += n;
+        });
+      }),
+      { numRuns: 150 },
     );
   });
 });

@@ -4,6 +4,8 @@ import boringChacha from "../vectors/boringssl-aead/chacha20_poly1305_tests.json
 import boringXchacha from "../vectors/boringssl-aead/xchacha20_poly1305_tests.json";
 import rfc4231 from "../vectors/rfc-kat/rfc4231-hmac-sha256.json";
 import rfc5869 from "../vectors/rfc-kat/rfc5869-hkdf-sha256.json";
+import rfc7539 from "../vectors/rfc-kat/rfc7539-chacha20.json";
+import typed from "../vectors/rfc-typed/vectors.json";
 import wycheproofChacha from "../vectors/wycheproof/chacha20_poly1305_test.json";
 import wycheproofHkdf from "../vectors/wycheproof/hkdf_sha256_test.json";
 import wycheproofHmac from "../vectors/wycheproof/hmac_sha256_test.json";
@@ -118,7 +120,7 @@ describe.each(await cores())("published vectors, $name build", ({ core }) => {
       const mac = toHex(primitives.hmacSha256(hex(test.Key), hex(test.Msg)));
       expect(mac.startsWith(test.MD)).toBe(true);
     }
-    expect(rfc4231.tests.length).toBeGreaterThan(5);
+    expect(rfc4231.tests).toHaveLength(6);
   });
 
   it("agrees with Wycheproof and RFC 5869 on HKDF-SHA256", () => {
@@ -152,6 +154,56 @@ describe.each(await cores())("published vectors, $name build", ({ core }) => {
       }
     }
     expect(cases).toBe(wycheproofPbkdf2.numberOfTests);
+  });
+
+  it("agrees with RFC 7539 on ChaCha20 from block 1 on, which is where the AEAD begins", () => {
+    const tests = rfc7539.tests.filter((test) => test.INITIAL_BLOCK_COUNTER === "1");
+    expect(tests).toHaveLength(1);
+    for (const test of tests) {
+      const text = hex(test.PLAINTEXT);
+      const sealed = primitives.chacha20Poly1305.seal(
+        hex(test.KEY),
+        hex(test.NONCE),
+        new Uint8Array(0),
+        text,
+      );
+      expect(toHex(sealed.subarray(0, text.length))).toBe(test.CIPHERTEXT);
+    }
+  });
+
+  it("agrees with the examples in RFC 8439, RFC 5869, RFC 7914 and the XChaCha draft", () => {
+    const seen: Record<string, number> = {};
+    for (const test of typed.vectors) {
+      const field = (name: keyof typeof test): Uint8Array => hex(String(test[name]));
+      switch (test.alg) {
+        case "ChaCha20-Poly1305":
+        case "XChaCha20-Poly1305": {
+          const aead = test.alg[0] === "X" ? primitives.xchacha20Poly1305 : primitives.chacha20Poly1305;
+          const sealed = aead.seal(field("key"), field("nonce"), field("aad"), field("plaintext"));
+          expect(toHex(sealed)).toBe(`${test.ciphertext}${test.tag}`);
+          break;
+        }
+        case "HKDF-SHA256": {
+          const length = Number(test.length);
+          const okm = primitives.hkdfSha256(field("ikm"), field("salt"), field("info"), length);
+          expect(toHex(okm)).toBe(test.okm);
+          break;
+        }
+        case "PBKDF2-HMAC-SHA256": {
+          const [iterations, length] = [Number(test.iterations), Number(test.length)];
+          const dk = primitives.pbkdf2Sha256(field("password"), field("salt"), iterations, length);
+          expect(toHex(dk)).toBe(test.dk);
+          break;
+        }
+      }
+      seen[test.alg] = (seen[test.alg] ?? 0) + 1;
+    }
+    expect(seen).toEqual({
+      "ChaCha20-Poly1305": 1,
+      "XChaCha20-Poly1305": 1,
+      "HKDF-SHA256": 2,
+      "PBKDF2-HMAC-SHA256": 2,
+    });
   });
 
   it("agrees with FIPS 180-4 on SHA-256", () => {

@@ -1,5 +1,6 @@
 /** What the flow tests share: a store in memory, opened with a raw key, on a clock that stands still. */
 import { rawKey, type KeyManager, type StorageAdapter } from "../../sdk/index.js";
+import { concat } from "../../sdk/foundation/bytes.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
 import { openWith, seededRandom, virtualClock, type VirtualClock } from "../../sdk/testing/index.js";
 
@@ -49,8 +50,12 @@ export async function codeOf(promise: PromiseLike<unknown> | (() => unknown)): P
   return "no error";
 }
 
+/** A stream's bytes. Not by way of `Response`, which turns a stream's own error into another one in browsers. */
 export async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
+  const parts: Uint8Array[] = [];
+  const reader = stream.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) parts.push(read.value);
+  return concat(...parts);
 }
 
 export async function auditOperations(keys: KeyManager): Promise<string[]> {

@@ -5,7 +5,7 @@ import { decodeCborMap, encodeCbor } from "../../sdk/foundation/cbor.js";
 import type { Entry, Mutation } from "../../sdk/storage/adapter.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
 import { keyspace, PREFIX, ranges, RECORD_PREFIXES } from "../../sdk/storage/keyspace.js";
-import { AEAD, codeOf, KEK, openMemory, SECRET, text } from "../flows/support.js";
+import { AEAD, codeOf, collect, KEK, openMemory, SECRET, text } from "../flows/support.js";
 
 /** A small store with a record of every kind that exists, as plain entries. */
 let original: Entry[] = [];
@@ -18,11 +18,7 @@ beforeAll(async () => {
   await keys.createMany(3, { algorithm: AEAD, under: "kek" });
   await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"] });
   sealed = await keys.encrypt("k", text("message"));
-  file = new Uint8Array(
-    await new Response(
-      keys.encryptStream("k", text("file")) as ReadableStream<Uint8Array<ArrayBuffer>>,
-    ).arrayBuffer(),
-  );
+  file = await collect(keys.encryptStream("k", text("file")));
   original = await entriesOf(space);
   await keys.close();
 });
@@ -271,9 +267,5 @@ describe("index entries", () => {
 it("files and messages of another store are of unknown keys", async () => {
   const { keys } = await openMemory({ seed: 8 });
   expect(await codeOf(keys.decrypt(sealed))).toBe("KEY_NOT_FOUND");
-  expect(
-    await codeOf(
-      new Response(keys.decryptStream(file) as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer(),
-    ),
-  ).toBe("KEY_NOT_FOUND");
+  expect(await codeOf(collect(keys.decryptStream(file)))).toBe("KEY_NOT_FOUND");
 });

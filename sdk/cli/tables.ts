@@ -1,0 +1,69 @@
+/** Keys and audit entries as people read them. */
+import type { AuditEntry, Key, KeyVersionInfo } from "../index.js";
+import { columns, safe } from "./io.js";
+
+function stateOf(key: Key): string {
+  return (key.versions.find((version) => version.current) ?? key.versions.at(-1)!).state;
+}
+
+function currentOf(key: Key): string {
+  return String(key.versions.find((version) => version.current)?.version ?? "-");
+}
+
+export function keyTable(keys: readonly Key[]): string {
+  if (keys.length === 0) return "no keys";
+  return columns([
+    ["ID", "NAME", "ALGORITHM", "USAGES", "STATE", "CURRENT", "VERSIONS"],
+    ...keys.map((key) => [
+      key.id,
+      safe(key.name ?? "-"),
+      key.algorithm,
+      key.usages.join(","),
+      stateOf(key),
+      currentOf(key),
+      String(key.versions.length),
+    ]),
+  ]);
+}
+
+function versionLine(version: KeyVersionInfo): string[] {
+  const dates = Object.entries(version.dates).map(([name, value]) => `${name} ${value.toISOString()}`);
+  const cause = version.cause === undefined ? "" : ` (${version.cause})`;
+  return [`  ${version.version}`, version.state + cause, version.current ? "current" : "", dates.join(", ")];
+}
+
+export function keyDetails(key: Key): string {
+  const lines = [
+    ["id", key.id],
+    ["name", safe(key.name ?? "-")],
+    ["algorithm", key.algorithm],
+    ["usages", key.usages.join(", ")],
+    ["wrapped by", key.wrappedBy ?? "the root key"],
+    ["owner", key.owner],
+    ["exportable", key.exportable ? "yes" : "no"],
+    ["tags", key.tags.length === 0 ? "-" : key.tags.map(safe).join(", ")],
+  ];
+  return [columns(lines), "versions", columns(key.versions.map(versionLine))].join("\n");
+}
+
+export function auditTable(entries: readonly AuditEntry[]): string {
+  return columns([
+    ["TIME", "OPERATION", "KEYS", "WRITER", "N"],
+    ...entries.map((entry) => [
+      entry.time.toISOString(),
+      entry.kind === "abandoned" ? "(abandoned)" : safe(entry.operation ?? ""),
+      keysOf(entry),
+      entry.writer.slice(-12),
+      String(entry.sequence),
+    ]),
+  ]);
+}
+
+function keysOf(entry: AuditEntry): string {
+  if (entry.bulkCount !== undefined) return `${entry.bulkCount} keys`;
+  const changes = (entry.keys ?? []).map(({ key, version, before, after }) => {
+    const change = after === undefined ? "" : ` ${before ?? "∅"} → ${after}`;
+    return `${key}/${version}${change}`;
+  });
+  return changes.length === 0 ? "-" : changes.join("; ");
+}

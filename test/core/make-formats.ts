@@ -1,0 +1,241 @@
+/**
+ * The examples of docs/FORMATS.md, computed from that page alone: noble, and forty lines of CBOR. Nothing here comes from
+ * the library. `test/vectors/formats/formats.json` is what `makeFormats` returns.
+ */
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { hkdf } from "@noble/hashes/hkdf.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytes, toHex } from "./support.js";
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** An unsigned number of `length` bytes, big-endian. */
+function number(value: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) % 256);
+}
+
+type Cbor = number | boolean | string | Uint8Array | readonly Cbor[] | { readonly [field: number]: Cbor };
+
+function head(major: number, value: number): number[] {
+  const type = major << 5;
+  if (value < 24) return [type | value];
+  if (value < 0x100) return [type | 24, value];
+  if (value < 0x1_0000) return [type | 25, ...number(value, 2)];
+  if (value < 0x1_0000_0000) return [type | 26, ...number(value, 4)];
+  return [type | 27, ...number(value, 8)];
+}
+
+/** Deterministic CBOR (RFC 8949 §4.2) of what the formats use. Maps have unsigned keys, which JavaScript sorts. */
+function cbor(value: Cbor): Uint8Array {
+  if (typeof value === "number") return Uint8Array.from(head(0, value));
+  if (typeof value === "boolean") return Uint8Array.of(value ? 0xf5 : 0xf4);
+  if (typeof value === "string") return concat(head(3, utf8(value).length), utf8(value));
+  if (value instanceof Uint8Array) return concat(head(2, value.length), value);
+  if (Array.isArray(value)) return concat(head(4, value.length), ...value.map(cbor));
+  const fields = Object.entries(value as Record<string, Cbor>);
+  return concat(
+    head(5, fields.length),
+    ...fields.flatMap(([key, field]) => [head(0, Number(key)), cbor(field)]),
+  );
+}
+
+function subkey(material: Uint8Array, label: string): Uint8Array {
+  return hkdf(sha256, material, new Uint8Array(0), utf8(`keyloom/v1/${label}`), 32);
+}
+
+/** commitment ‖ nonce ‖ ciphertext ‖ tag */
+function seal(
+  material: Uint8Array,
+  use: string,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  text: Uint8Array,
+): Uint8Array {
+  const sealed = xchacha20poly1305(subkey(material, `${use}/enc`), nonce, aad).encrypt(text);
+  return concat(subkey(material, `${use}/commit`), nonce, sealed);
+}
+
+/** A record's value, and its digest. */
+function record(
+  macKey: Uint8Array,
+  label: string,
+  storeId: Uint8Array,
+  key: Uint8Array,
+  revision: number,
+  body: Uint8Array,
+) {
+  const message = concat(key, [1], number(revision, 7), body);
+  const prefix = concat(utf8(label), new Uint8Array(48 - label.length), storeId);
+  const mac = hmac(sha256, subkey(macKey, "record-mac"), concat(prefix, message));
+  return {
+    label,
+    macKey: toHex(macKey),
+    storeId: toHex(storeId),
+    storageKey: toHex(key),
+    revision,
+    body: toHex(body),
+    value: toHex(concat(message.subarray(key.length), mac)),
+    digest: toHex(sha256(message)),
+  };
+}
+
+/** The examples. Every byte in them depends on constants of this file alone. */
+export function makeFormats() {
+  const nonce = bytes(24, 1);
+  const storeId = bytes(16, 2);
+  const [keyId, kekId, ownerId, jobId, writerId] = [3, 4, 5, 6, 7].map((seed) => bytes(16, seed)) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const [key, kek, macKey] = [8, 9, 10].map((seed) => bytes(32, seed)) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const rootKey = bytes(32, 11);
+  const fileKey = bytes(16, 12);
+  const time = 1_790_000_000_000;
+
+  const attributes = concat([1, 1, 1, 1], number(12, 4), keyId, number(7, 4), kekId, number(3, 4));
+  const wrapped = seal(kek, "wrap", nonce, attributes, key);
+
+  const header = concat([1], keyId, number(7, 4));
+  const [aad, plaintext] = [utf8("invoice 42"), utf8("forty-two euros")];
+  const stanza = `-> keyloom.dev/managed-key ${uuid(keyId)} 7`;
+
+  const keyRecord = cbor({
+    1: "invoices",
+    2: 1,
+    3: 12,
+    4: true,
+    5: ownerId,
+    6: kekId,
+    7: ["billing", "höher"],
+    8: 1,
+    9: time,
+    10: time + 4,
+    11: jobId,
+    12: Uint8Array.from(number(70_000, 4)),
+    13: [
+      {
+        1: 1,
+        2: 5,
+        3: time - 9,
+        4: time - 8,
+        5: time - 7,
+        6: time - 6,
+        7: time - 5,
+        8: time - 4,
+        9: time - 8,
+        11: 3,
+        12: 2,
+        13: true,
+        14: 4,
+        16: 2,
+      },
+      { 1: 2, 2: 1, 3: time, 14: 1, 15: 1 },
+    ],
+  });
+
+  const event = cbor({
+    1: 1,
+    2: bytes(32, 13),
+    3: time,
+    4: "rotate",
+    5: ownerId,
+    6: "unlock",
+    7: "owner-may-all",
+    8: 1,
+    9: true,
+    10: ["owner"],
+    11: [
+      { 1: keyId, 2: 1, 3: "active", 4: "deactivated" },
+      { 1: keyId, 2: 2, 4: "active" },
+    ],
+    12: [concat([0x20], keyId, bytes(32, 14))],
+    13: concat(keyId, number(2, 4), bytes(32, 15)),
+    14: jobId,
+  });
+  const abandoned = cbor({ 1: 2, 2: bytes(32, 13), 3: time });
+  const link = (body: Uint8Array): string => toHex(sha256(concat([0], body)));
+
+  return {
+    attributes: {
+      algorithm: 1,
+      exportable: true,
+      usages: 12,
+      key: toHex(keyId),
+      version: 7,
+      wrappingKey: toHex(kekId),
+      wrappingKeyVersion: 3,
+      bytes: toHex(attributes),
+    },
+    wrappedKey: {
+      wrappingKey: toHex(kek),
+      attributes: toHex(attributes),
+      nonce: toHex(nonce),
+      material: toHex(key),
+      bytes: toHex(wrapped),
+    },
+    materialRecord: record(
+      macKey,
+      "keyloom record v1",
+      storeId,
+      concat([0x30], kekId, number(3, 4), keyId, number(7, 4)),
+      2 ** 40 + 5,
+      concat(attributes.subarray(0, 8), wrapped),
+    ),
+    slotTableRecord: record(
+      rootKey,
+      "keyloom slot table v1",
+      storeId,
+      Uint8Array.of(2),
+      1,
+      cbor({ 1: 1, 2: [] }),
+    ),
+    envelope: {
+      key: toHex(key),
+      keyId: toHex(keyId),
+      version: 7,
+      aad: toHex(aad),
+      plaintext: toHex(plaintext),
+      nonce: toHex(nonce),
+      bytes: toHex(concat(header, seal(key, "message", nonce, concat(header, aad), plaintext))),
+    },
+    ageStanza: {
+      key: toHex(key),
+      keyId: toHex(keyId),
+      version: 7,
+      fileKey: toHex(fileKey),
+      nonce: toHex(nonce),
+      line: stanza,
+      body: toHex(seal(key, "age", nonce, utf8(stanza), fileKey)),
+    },
+    mac: {
+      key: toHex(macKey),
+      data: toHex(plaintext),
+      mac: toHex(hmac(sha256, subkey(macKey, "mac"), plaintext)),
+    },
+    keyRecord: record(macKey, "keyloom record v1", storeId, concat([0x20], keyId), 3, keyRecord),
+    event: {
+      ...record(macKey, "keyloom record v1", storeId, concat([0x42], writerId, number(9, 8)), 1, event),
+      link: link(event),
+    },
+    abandoned: {
+      ...record(macKey, "keyloom record v1", storeId, concat([0x42], writerId, number(10, 8)), 1, abandoned),
+      link: link(abandoned),
+    },
+  };
+}
+
+function uuid(id: Uint8Array): string {
+  return toHex(id).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
