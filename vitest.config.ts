@@ -21,6 +21,21 @@ const node: TestProjectInlineConfiguration = {
   },
 };
 
+/** What the code and the tests import from packages, and the browser gets bundled. */
+const DEPENDENCIES = [
+  "@assemblyscript/loader",
+  "@noble/ciphers/chacha.js",
+  "@noble/hashes/hkdf.js",
+  "@noble/hashes/hmac.js",
+  "@noble/hashes/pbkdf2.js",
+  "@noble/hashes/sha2.js",
+  "age-encryption",
+  "cborg",
+  "fast-check",
+  "uuidv7",
+  "wasm-feature-detect",
+];
+
 async function chromium(): Promise<TestProjectInlineConfiguration[]> {
   const found = await findChromium();
   if ("missing" in found) {
@@ -33,6 +48,8 @@ async function chromium(): Promise<TestProjectInlineConfiguration[]> {
   }
   return [
     {
+      // Found before the first test runs: vite reloads the page when it meets one later.
+      optimizeDeps: { include: DEPENDENCIES },
       test: {
         ...timeouts,
         name: "browser",

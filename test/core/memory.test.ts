@@ -1,7 +1,7 @@
 /**
  * Every export with every status it can return, and with each of its addresses outside of staging: after each call all of
- * memory is what the design says, live slots to the byte. `residue.test.ts` has one case at a time; here calls follow
- * each other on one instance, over the lengths and counts at which the kernels take other paths.
+ * memory is what the design says, live slots to the byte. Calls follow each other on one instance, over the lengths and
+ * counts at which the kernels take other paths. Memory is imported by the core, so the test sees all of it.
  */
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { expand, hkdf } from "@noble/hashes/hkdf.js";
