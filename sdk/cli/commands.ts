@@ -7,8 +7,6 @@ import { commaSeparated, count, date, exclude, many, needs, text } from "./optio
 import { follow } from "./progress.js";
 import { auditTable, keyTable } from "./tables.js";
 
-export { auditTable, keyTable };
-
 const VERSION_OPTION = {
   "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
 } as const;

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { Presets, SingleBar } from "cli-progress";
 import { KeyManager, passphrase } from "../index.js";
 import { lmdbStorage } from "../storage/lmdb.js";
-import { auditTable, keyTable } from "./commands.js";
+import { auditTable, keyTable } from "./tables.js";
 import { EXIT_CODES } from "./exit-codes.js";
 import { writeOut } from "./files.js";
 import { columns, type Io } from "./io.js";

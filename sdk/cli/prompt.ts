@@ -19,7 +19,6 @@ export function prompt(io: Io, question: string): Promise<Uint8Array> {
   const { stdin, stderr, signal } = io;
   const typed = new Uint8Array(MAX_BYTES);
   let length = 0;
-  stderr.write(question);
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
       stdin.removeListener("data", onData);
@@ -63,7 +62,9 @@ export function prompt(io: Io, question: string): Promise<Uint8Array> {
     stdin.on("data", onData);
     stdin.once("end", onEnd);
     signal.addEventListener("abort", onEnd, { once: true });
+    // The echo goes first: who sees the question may type.
     stdin.setRawMode!(true);
+    stderr.write(question);
     stdin.resume();
   });
 }

@@ -246,7 +246,7 @@ describe("bad input", () => {
     expectRefusal(await at.run("list", "--passphrase-file", at.path("key")), "CLI_USAGE", "usage");
     expectRefusal(
       await at.bare(["list", ...store, "--raw-key-file", at.path("none")]),
-      "ENOENT",
+      "CLI_FILE_NOT_FOUND",
       "not-found",
     );
   });
