@@ -34,6 +34,11 @@ export interface Plan {
   mutations: readonly Mutation[];
   event: Omit<EventBody, "kind" | "previous" | "time" | "records">;
   time: number;
+  /**
+   * After a lost reply the same commit is sent again, and no abandoned entry is put: for the commit that makes a store,
+   * where an entry without the rest would be a store that never opens. It must check something absent that it puts.
+   */
+  resend?: true;
 }
 
 export type CommitResult =
@@ -68,6 +73,7 @@ interface Prepared {
   commit: Commit;
   head: Head;
   keys: { head: Uint8Array; entry: Uint8Array };
+  resend: boolean;
 }
 
 export class Committer {
@@ -102,7 +108,7 @@ export class Committer {
     if (this.#unsettled !== null) await this.#settle(this.#unsettled);
     for (let attempt = 0; attempt < RETRIES; attempt++) {
       if (this.#headVersion === null) await this.#readWriters();
-      const prepared = this.#prepare(plan);
+      const prepared = { ...this.#prepare(plan), resend: plan.resend === true };
       const outcome = await this.#attempt(prepared);
       if (outcome === "abandoned") continue;
       if (outcome === "landed") return { committed: true, versionOf: () => undefined };
@@ -133,24 +139,26 @@ export class Committer {
   }
 
   /** Finds out whether a commit landed; if not, makes sure that it never will. */
-  async #settle(prepared: Prepared, cause?: unknown): Promise<"landed" | "abandoned"> {
+  async #settle(prepared: Prepared, cause?: unknown): Promise<"landed" | "abandoned" | Conflict> {
     const { storage, clock } = this.#parts;
     let last = cause;
     for (let attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
       if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 20 << attempt));
       try {
-        const abandoned = this.#prepareAbandon(clock.now());
-        const outcome = await storage.commit(abandoned.commit);
+        const next = prepared.resend ? prepared : this.#prepareAbandon(clock.now());
+        const outcome = await storage.commit(next.commit);
         if (outcome.committed) {
-          this.#advance(abandoned.head, versionsOf(abandoned.commit, outcome.versions)(abandoned.keys.head)!);
+          this.#advance(next.head, versionsOf(next.commit, outcome.versions)(next.keys.head)!);
           this.#unsettled = null;
-          return "abandoned";
+          return prepared.resend ? "landed" : "abandoned";
         }
         const settled = await this.#readMarker(prepared);
-        if (settled !== null) {
+        if (settled !== null || prepared.resend) {
           this.#unsettled = null;
-          return settled;
+          return settled ?? outcome;
         }
+        // Neither is there: only the list of writers has moved.
+        await this.#readWriters();
       } catch (error) {
         if (isKeyloomError(error, "STORE_DAMAGED")) throw error;
         last = error;
@@ -162,13 +170,10 @@ export class Committer {
     });
   }
 
-  /** Reads marker and head after a conflict. `null`: neither is there, and only the list of writers has moved. */
+  /** Reads marker and head after a conflict. `null`: neither is there. */
   async #readMarker(prepared: Prepared): Promise<"landed" | "abandoned" | null> {
     const [entry, head] = await this.#parts.storage.getMany([prepared.keys.entry, prepared.keys.head]);
-    if (entry === null || entry === undefined || head === null || head === undefined) {
-      await this.#readWriters();
-      return null;
-    }
+    if (entry === null || entry === undefined || head === null || head === undefined) return null;
     const [marker, headRecord] = this.#parts.records.open([entry, head]);
     this.#advance(decodeHead(headRecord!.body), head.version);
     return decodeIntake(marker!.body).kind === "event" ? "landed" : "abandoned";
@@ -188,7 +193,7 @@ export class Committer {
         : { value: decodeWriters(this.#parts.records.open([entry])[0]!.body), version: entry.version };
   }
 
-  #prepare(plan: Plan): Prepared {
+  #prepare(plan: Plan): Omit<Prepared, "resend"> {
     const sealed = this.#parts.records.seal(plan.records);
     return this.#link(
       {
@@ -204,11 +209,15 @@ export class Committer {
   }
 
   #prepareAbandon(time: number): Prepared {
-    return this.#link({ kind: "abandoned", previous: this.#head.link, time }, [], []);
+    return { ...this.#link({ kind: "abandoned", previous: this.#head.link, time }, [], []), resend: false };
   }
 
   /** Makes a body the next link: the entry, the head, and, at the writer's first, its place among the writers. */
-  #link(body: IntakeBody, checks: readonly Check[], mutations: readonly Mutation[]): Prepared {
+  #link(
+    body: IntakeBody,
+    checks: readonly Check[],
+    mutations: readonly Mutation[],
+  ): Omit<Prepared, "resend"> {
     const { records, sha256, newId } = this.#parts;
     const bytes = encodeIntake(body);
     const head: Head = { sequence: this.#head.sequence + 1, link: sha256(leafInput(bytes)) };

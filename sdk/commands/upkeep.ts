@@ -82,6 +82,7 @@ export async function initStore(committer: Committer, initial: InitialStore): Pr
     mutations: [initial.slotTable],
     time: initial.time,
     event: { ...initial.event, operation: "init" satisfies UpkeepOperation },
+    resend: true,
   });
   if (!result.committed) {
     throw new KeyloomError("STORE_EXISTS", {

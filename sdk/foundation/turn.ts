@@ -11,10 +11,12 @@ export function nextTurn(): Promise<void> {
     } else if (typeof MessageChannel === "function") {
       // Browsers hold timers back by milliseconds, and in hidden pages by seconds; messages they don't.
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
+      const done = (): void => {
         port1.close();
         resolve();
       };
+      port1.addEventListener("message", done, { once: true });
+      port1.start();
       port2.postMessage(null);
     } else {
       setTimeout(resolve, 0);

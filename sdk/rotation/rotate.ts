@@ -34,6 +34,11 @@ export function successorDates(old: VersionDates, now: number, offsetMs: number)
   return dates;
 }
 
+/** The dates that were planned: the time of a command that ended a version is none of its successor's business. */
+function plannedDates({ dates, cause }: KeyVersion): VersionDates {
+  return cause === "command" ? { ...dates, deactivation: undefined } : dates;
+}
+
 function requireRotatable(record: KeyRecord, time: number): KeyVersion {
   const refuse = (message: string, more: object = {}): KeyloomError =>
     new KeyloomError("KEY_TRANSITION_NOT_ALLOWED", {
@@ -83,7 +88,7 @@ export async function rotateKey(
     const old = requireRotatable(before.record, time);
     const wrapping = await openWrappingVersion(context, before.record.wrappedBy);
     const version = old.version + 1;
-    const dates = successorDates(old.dates, time, offsetMs);
+    const dates = successorDates(plannedDates(old), time, offsetMs);
     const added = newVersion(version, dates, time, context.principal.entity);
     added.row.replaces = old.version;
     const linked = withRow(before.record, { ...old, replacedBy: version }, time);

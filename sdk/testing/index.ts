@@ -17,5 +17,20 @@ export {
   type ModelVersion,
 } from "./model.js";
 export { openWith, type Internals } from "../key-manager.js";
-export { storageConformance } from "../storage/conformance.js";
-export { FAULTS, faultyStorage, seededFaults } from "../storage/faulty.js";
+export {
+  storageConformance,
+  type Aspect,
+  type ConformanceOptions,
+  type ExpectLike,
+  type StoreUnderTest,
+} from "../storage/conformance.js";
+export {
+  FAULTS,
+  faultyStorage,
+  seededFaults,
+  type Fault,
+  type FaultSchedule,
+  type FaultyCall,
+  type FaultyOperation,
+  type FaultyStorage,
+} from "../storage/faulty.js";

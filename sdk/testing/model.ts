@@ -71,6 +71,8 @@ export interface ModelVersion {
   processStart?: number | undefined;
   protectStop?: number | undefined;
   deactivation?: number | undefined;
+  /** Deactivated by a command: that time was not planned, and a successor doesn't inherit it. */
+  endedByCommand?: boolean | undefined;
 }
 
 /** The state at a time, with the dates that have passed applied in their order. */
@@ -121,7 +123,10 @@ export class ModelKey {
       return false;
     version.state = to;
     if (event === "activate") version.activation = time;
-    if (event === "deactivate") version.deactivation = time;
+    if (event === "deactivate") {
+      version.deactivation = time;
+      version.endedByCommand = true;
+    }
     return true;
   }
 
@@ -140,7 +145,7 @@ export class ModelKey {
       activation,
       processStart: moved(old.processStart),
       protectStop: moved(old.protectStop),
-      deactivation: moved(old.deactivation),
+      deactivation: old.endedByCommand === true ? undefined : moved(old.deactivation),
     });
     return true;
   }

@@ -1,42 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Entry, KeyManager, StorageAdapter } from "../../sdk/index.js";
+import type { KeyManager } from "../../sdk/index.js";
 import { keyspace, PREFIX } from "../../sdk/storage/keyspace.js";
 import { parseId } from "../../sdk/foundation/ids.js";
 import { memoryStorage, type MemorySpace } from "../../sdk/storage/memory.js";
+import { hooked, type Hooks } from "./hooks.js";
 import { AEAD, auditOperations, codeOf, KEK, openMemory, text } from "./support.js";
-
-/** Something to do at the turn at which a call reaches the store, or at which its answer leaves it. */
-interface Hooks {
-  beforeCommit?: (() => Promise<void>) | null;
-  afterGet?: ((key: Uint8Array) => Promise<void> | undefined) | null;
-  afterList?: (() => Promise<void>) | null;
-}
-
-function hooked(space: MemorySpace, hooks: Hooks): StorageAdapter {
-  const inner = memoryStorage({ space });
-  return {
-    capabilities: inner.capabilities,
-    async get(key): Promise<Entry | null> {
-      const entry = await inner.get(key);
-      await hooks.afterGet?.(key);
-      return entry;
-    },
-    getMany: (keys) => inner.getMany(keys),
-    async *list(range, options) {
-      yield* inner.list(range, options);
-      const { afterList } = hooks;
-      hooks.afterList = null;
-      await afterList?.();
-    },
-    async commit(commit) {
-      const { beforeCommit } = hooks;
-      hooks.beforeCommit = null;
-      await beforeCommit?.();
-      return inner.commit(commit);
-    },
-    close: () => inner.close(),
-  };
-}
 
 async function ids(keys: KeyManager): Promise<string[]> {
   const all: string[] = [];

@@ -181,6 +181,15 @@ describe("rotation", () => {
     expect(await keys.decrypt(fresh)).toEqual(text("new"));
   });
 
+  it("of a version that a command ended gives one that has no end", async () => {
+    await keys.create({ name: "k", algorithm: AEAD });
+    clock.advance(1000);
+    await keys.deactivate("k");
+    await keys.rotate("k");
+    clock.advance(1_000_000);
+    expect((await keys.get("k"))!.versions[1]).toMatchObject({ state: "active", current: true });
+  });
+
   it("with an offset makes a version that waits, and is refused while one does", async () => {
     await keys.create({ name: "k", algorithm: AEAD });
     const rotated = await keys.rotate("k", { offsetMs: 1000 });

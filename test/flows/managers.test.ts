@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { KeyManager } from "../../sdk/index.js";
 import { faultyStorage } from "../../sdk/storage/faulty.js";
 import { memoryStorage } from "../../sdk/storage/memory.js";
 import { AEAD, auditOperations, codeOf, KEK, openMemory, text } from "./support.js";
@@ -95,6 +96,25 @@ describe("two managers on one store", () => {
         expect(destroyed).toBe("no error");
       }
     }
+  });
+
+  it("running one job at once make every item of it once", async () => {
+    const a = await openMemory({ seed: 1 });
+    const b = await openMemory({ space: a.space, clock: a.clock, seed: 2 });
+    const job = crypto.randomUUID();
+    const run = (keys: KeyManager): Promise<string> =>
+      codeOf(keys.createMany(3000, { algorithm: AEAD, job }));
+    const outcomes = await Promise.all([run(a.keys), run(b.keys)]);
+    expect(outcomes).toContain("STORE_CONFLICT");
+    expect(await run(a.keys)).toBe("no error");
+    const items: number[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await a.keys.list({ limit: 1000, cursor });
+      items.push(...page.keys.map(({ origin }) => origin!.item));
+      cursor = page.cursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(items.sort((x, y) => x - y)).toEqual(Array.from({ length: 3000 }, (_, i) => i));
   });
 
   it("initialise a store once", async () => {

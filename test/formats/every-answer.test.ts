@@ -179,7 +179,7 @@ describe.each(KINDS)("after an edit of the kind %s", (kind) => {
   it("refuse a record with a changed byte, in any part of it", async () => {
     const items = itemsWith(kind);
     expect(items.length).toBeGreaterThan(0);
-    for (const item of items.slice(0, 12)) {
+    for (const item of items.slice(0, 7)) {
       const { length } = item.value;
       const mac = length - MAC_LENGTH;
       const middle = (RECORD_HEAD_LENGTH + mac) >> 1;
@@ -266,7 +266,7 @@ describe("after an edit of an index", () => {
   it("answer as before, or that there is no such key", async () => {
     const entries = INDEXES.flatMap((kind) => itemsWith(kind));
     expect(entries.length).toBeGreaterThan(10);
-    for (const item of entries.slice(0, 20)) {
+    for (const item of entries.slice(0, 12)) {
       for (const value of [new Uint8Array(0), new Uint8Array(16), new Uint8Array(100)]) {
         for (const [use, answer] of await exercise(replaced(item, value))) {
           expect([healthy.get(use), "null", "!KEY_NOT_FOUND"], use).toContain(answer);
@@ -317,6 +317,6 @@ it("are refusals or right whatever bytes stand in whatever record", async () => 
         refusals(await exercise(replaced(item, edited)), allowed);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });

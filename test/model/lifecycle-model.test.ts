@@ -7,7 +7,7 @@ import { virtualClock, type VirtualClock } from "../../sdk/testing/clock.js";
 import { ModelKey, modelMayProcess, modelStateAt, type ModelEvent } from "../../sdk/testing/model.js";
 import { AEAD, codeOf, KEK, openMemory, text } from "../flows/support.js";
 
-const RUNS = Number((globalThis.process as NodeJS.Process | undefined)?.env["KEYLOOM_MODEL_RUNS"] ?? 100);
+const RUNS = Number((globalThis.process as NodeJS.Process | undefined)?.env["KEYLOOM_MODEL_RUNS"] ?? 250);
 const NAMES = ["a", "b", "c"];
 
 interface ModelledKey {

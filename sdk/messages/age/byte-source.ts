@@ -50,7 +50,7 @@ export class ByteReader {
       const found = this.#piece.subarray(0, end).indexOf(LINE_FEED, this.#at);
       const stop = found < 0 ? end : found + 1;
       // Copied: the source may use its buffer again once it is asked for more.
-      if (stop > this.#at) parts.push(this.#piece.slice(this.#at, stop));
+      if (stop > this.#at) parts.push(Uint8Array.prototype.slice.call(this.#piece, this.#at, stop));
       length += stop - this.#at;
       this.#at = stop;
       if (found >= 0) return parts.length === 1 ? parts[0]! : concat(...parts);
