@@ -1,130 +1,137 @@
 /**
- * The batches of `aead-batch.ts` for short records (keys): while ChaCha20 runs for four records, Poly1305 of the four
- * before is computed beside its rounds. So there are two groups of scratch, used in turn.
+ * The batches of `aead-batch.ts` for short records (keys), with SIMD: four records at a time. Two runs of ChaCha20 side by
+ * side make their one-time keys and key streams; with 24-byte nonces a third one is HChaCha20 of the four that come next.
  */
 import { CIPHER_SCRATCH } from "../memory/layout";
 import { sameTag } from "../mac/poly1305";
-import { beginSteps, endSteps, setStep, STATE_SIZE, STEP_SIZE, takeSteps } from "../mac/poly1305-steps";
-import { blocksBeside, FULL, HALF, LANE_KEYS, setKey, setLaneWords, setRow, SUBKEYS, wipeLanes } from "./chacha20-lanes";
+import { absorbLanes, beginLanes, endLanes, TAGS, wipePolyLanes } from "../mac/poly1305-lanes";
+import {
+  rounds,
+  RUN_A,
+  RUN_B,
+  RUN_C,
+  RUNS_END,
+  setKey,
+  setLastRows,
+  setRow,
+  takeBlocks,
+  takeSubkeys,
+  wipeRuns,
+} from "./chacha20-lanes";
 
-/** Records that this file handles: one block of key stream, and few enough Poly1305 steps. */
+/** Records that this file handles: one block of key stream. */
 export const SHORT_TEXT: usize = 64;
-export const SHORT_AAD: usize = 128;
-const MAX_STEPS: usize = 4 * (SHORT_AAD / 16 + SHORT_TEXT / 16 + 1);
 
-/** One group's scratch: one-time keys, key stream, Poly1305 states, padded tails, tags. */
-const KEYS: usize = 0;
-const STREAM: usize = KEYS + 4 * 32;
-const STATES: usize = STREAM + 4 * 64;
-const TAILS: usize = STATES + 4 * STATE_SIZE;
-const TAGS: usize = TAILS + 4 * 32;
-const GROUP_SIZE: usize = TAGS + 4 * 16;
+/** Key stream of four records, the block of lengths. */
+const STREAM: usize = CIPHER_SCRATCH + 5120;
+const LENGTHS: usize = STREAM + 4 * 64;
+const SCRATCH_USED: usize = LENGTHS + 16 - STREAM;
 
-const FIRST_GROUP: usize = CIPHER_SCRATCH + 2048;
-const STEPS: usize = FIRST_GROUP + 2 * GROUP_SIZE;
-const LENGTHS: usize = STEPS + MAX_STEPS * STEP_SIZE;
-const SCRATCH_USED: usize = 2 * GROUP_SIZE + MAX_STEPS * STEP_SIZE + 16;
+/** One batch's arguments, so that the functions below needn't hand them on. */
+let nonces: usize = 0;
+let nonceStride: usize = 0;
+let count: i32 = 0;
 
-/** Writes the steps of the records `first` … `last` − 1, interleaved. Empty lanes repeat the last record. */
-function plan(
-  group: usize,
-  aads: usize,
-  aadStride: usize,
-  aadLength: usize,
-  texts: usize,
-  textStride: usize,
-  length: usize,
-  first: i32,
-  last: i32,
-): usize {
-  const aadTail = aadLength & 15;
-  const textTail = length & 15;
-  const stepsPerRecord = (aadLength + 15) / 16 + (length + 15) / 16 + 1;
-  for (let lane = 0; lane < 4; lane++) {
-    const record = <usize>min(first + lane, last - 1);
-    const state = group + STATES + <usize>lane * STATE_SIZE;
-    const tails = group + TAILS + <usize>lane * 32;
-    beginSteps(state, group + KEYS + <usize>lane * 32);
-    let at = STEPS + <usize>lane * STEP_SIZE;
-    const aad = aads + record * aadStride;
-    let done: usize = 0;
-    for (; done + 16 <= aadLength; done += 16) {
-      setStep(at, state, aad + done);
-      at += 4 * STEP_SIZE;
-    }
-    if (aadTail != 0) {
-      memory.copy(tails, aad + done, aadTail);
-      setStep(at, state, tails);
-      at += 4 * STEP_SIZE;
-    }
-    const text = texts + record * textStride;
-    for (done = 0; done + 16 <= length; done += 16) {
-      setStep(at, state, text + done);
-      at += 4 * STEP_SIZE;
-    }
-    if (textTail != 0) {
-      memory.copy(tails + 16, text + done, textTail);
-      setStep(at, state, tails + 16);
-      at += 4 * STEP_SIZE;
-    }
-    setStep(at, state, LENGTHS);
-  }
-  return STEPS + stepsPerRecord * 4 * STEP_SIZE;
+@inline
+function nonceOf(record: i32): usize {
+  return nonces + <usize>min(record, count - 1) * nonceStride;
 }
 
-/**
- * ChaCha20 for the records from `first` on: one-time keys and key stream of `group`. Takes the planned steps of the group
- * before on the way, and all that are left.
- */
-function runGroup(
+/** Sets rows 12 to 15 of a run to the 16 bytes at `offset` of four records' nonces. Empty lanes repeat the last record. */
+@inline
+function setNonces(run: usize, first: i32, offset: isize): void {
+  setLastRows(
+    run,
+    nonceOf(first) + offset,
+    nonceOf(first + 1) + offset,
+    nonceOf(first + 2) + offset,
+    nonceOf(first + 3) + offset,
+  );
+}
+
+/** Sets the last rows of runs A and B for four records; the subkeys are there. */
+@inline
+function setRecords(extended: bool, first: i32): void {
+  // The nonce's 12 or last 8 bytes come last. The words before them are overwritten: counter, and zero or nonce.
+  const offset: isize = extended ? 8 : -4;
+  setNonces(RUN_A, first, offset);
+  setNonces(RUN_B, first, offset);
+  setRow(RUN_A, 12, 0);
+  setRow(RUN_B, 12, 1);
+  if (extended) {
+    setRow(RUN_A, 13, 0);
+    setRow(RUN_B, 13, 0);
+  }
+}
+
+/** Sets up a batch of `records` > 0, and of the first four what comes before their rounds. */
+function begin(
   extended: bool,
   key: usize,
-  nonces: usize,
-  nonceStride: usize,
+  firstNonce: usize,
+  stride: usize,
+  aadLength: usize,
   length: usize,
-  group: usize,
-  first: i32,
-  count: i32,
-  stepsEnd: usize,
+  records: i32,
 ): void {
-  let steps = STEPS;
-  if (extended) setKey(key);
-  for (let lane = 0; lane < 4; lane++) {
-    const nonce = nonces + <usize>min(first + lane, count - 1) * nonceStride;
-    if (extended) setLaneWords(lane, 12, nonce, 4);
-    else setLaneWords(lane, 13, nonce, 3);
-  }
+  nonces = firstNonce;
+  nonceStride = stride;
+  count = records;
+  store<u64>(LENGTHS, <u64>aadLength);
+  store<u64>(LENGTHS, <u64>length, 8);
+  setKey(RUN_A, key);
+  setKey(RUN_B, key);
+  if (!extended) return;
+  setKey(RUN_C, key);
+  setNonces(RUN_C, 0, 0);
+  rounds(RUN_C, RUNS_END);
+}
+
+function end(): void {
+  nonces = 0;
+  wipeRuns();
+  wipePolyLanes();
+  memory.fill(STREAM, 0, SCRATCH_USED);
+}
+
+/** ChaCha20 for the four records from `first` on: STREAM, and the beginning of Poly1305. */
+@inline
+function runGroup(extended: bool, first: i32, length: usize): void {
+  let end = RUN_C;
   if (extended) {
-    steps = blocksBeside(LANE_KEYS, SUBKEYS, steps, stepsEnd);
-    setRow(13, 0);
-    for (let lane = 0; lane < 4; lane++) {
-      setLaneWords(lane, 14, nonces + <usize>min(first + lane, count - 1) * nonceStride + 16, 2);
+    takeSubkeys(RUN_C, RUN_A);
+    takeSubkeys(RUN_C, RUN_B);
+    if (first + 4 < count) {
+      setNonces(RUN_C, first + 4, 0);
+      end = RUNS_END;
     }
   }
-  setRow(12, 0);
-  steps = blocksBeside(group + KEYS, HALF, steps, stepsEnd);
-  setRow(12, 1);
-  steps = blocksBeside(group + STREAM, length <= 32 ? HALF : FULL, steps, stepsEnd);
-  takeSteps(steps, stepsEnd);
+  setRecords(extended, first);
+  rounds(RUN_A, end);
+  beginLanes(RUN_A);
+  takeBlocks(RUN_B, STREAM, 64, length <= 32 ? 2 : 4);
+}
+
+/** Absorbs `length` bytes of four records from `first` on. Empty lanes repeat the last record. */
+@inline
+function absorbRecords(records: usize, stride: usize, length: usize, first: i32): void {
+  const a = records + <usize>first * stride;
+  const last = <usize>(count - 1 - first);
+  const b = a + min<usize>(1, last) * stride;
+  const c = a + min<usize>(2, last) * stride;
+  const d = a + min<usize>(3, last) * stride;
+  absorbLanes(a, b, c, d, length);
 }
 
 /** Adds one record's key stream. */
 @inline
 function addStream(source: usize, stream: usize, target: usize, length: usize): void {
   let i: usize = 0;
+  for (; i + 16 <= length; i += 16) {
+    v128.store(target + i, v128.xor(v128.load(source + i), v128.load(stream + i)));
+  }
   for (; i + 8 <= length; i += 8) store<u64>(target + i, load<u64>(source + i) ^ load<u64>(stream + i));
   for (; i < length; i++) store<u8>(target + i, load<u8>(source + i) ^ load<u8>(stream + i));
-}
-
-function begin(key: usize, aadLength: usize, length: usize): void {
-  setKey(key);
-  store<u64>(LENGTHS, <u64>aadLength);
-  store<u64>(LENGTHS, <u64>length, 8);
-}
-
-function end(): void {
-  wipeLanes();
-  memory.fill(FIRST_GROUP, 0, SCRATCH_USED);
 }
 
 /** As `aeadSealBatch`. */
@@ -143,34 +150,22 @@ export function sealShort(
   outStride: usize,
   count: i32,
 ): void {
-  begin(key, aadLength, length);
-  const streamStride: usize = length <= 32 ? 32 : 64;
-  let group = FIRST_GROUP;
-  let before: usize = 0;
-  let stepsEnd = STEPS;
-  // One turn more than there are groups: the last one only ends what is left of the group before.
-  for (let first = 0; first < count + 4; first += 4) {
-    if (first < count) {
-      runGroup(extended, key, nonces, nonceStride, length, group, first, count, stepsEnd);
-    } else {
-      takeSteps(STEPS, stepsEnd);
-    }
-    if (before != 0) {
-      for (let i = first - 4; i < min(first, count); i++) {
-        const lane = <usize>(i - first + 4);
-        const tag = out + <usize>i * outStride + length;
-        endSteps(before + STATES + lane * STATE_SIZE, before + KEYS + lane * 32, tag);
-      }
-    }
-    if (first >= count) break;
+  if (count == 0) return;
+  begin(extended, key, nonces, nonceStride, aadLength, length, count);
+  for (let first = 0; first < count; first += 4) {
+    runGroup(extended, first, length);
+    absorbRecords(aads, aadStride, aadLength, first);
     const last = min(first + 4, count);
     for (let i = first; i < last; i++) {
-      const stream = group + STREAM + <usize>(i - first) * streamStride;
+      const stream = STREAM + <usize>(i - first) * 64;
       addStream(plaintexts + <usize>i * plaintextStride, stream, out + <usize>i * outStride, length);
     }
-    stepsEnd = plan(group, aads, aadStride, aadLength, out, outStride, length, first, last);
-    before = group;
-    group = group == FIRST_GROUP ? FIRST_GROUP + GROUP_SIZE : FIRST_GROUP;
+    absorbRecords(out, outStride, length, first);
+    absorbLanes(LENGTHS, LENGTHS, LENGTHS, LENGTHS, 16);
+    endLanes();
+    for (let i = first; i < last; i++) {
+      v128.store(out + <usize>i * outStride + length, v128.load(TAGS + <usize>(i - first) * 16));
+    }
   }
   end();
 }
@@ -192,41 +187,30 @@ export function openShort(
   count: i32,
   statuses: usize,
 ): i32 {
-  begin(key, aadLength, length);
-  const streamStride: usize = length <= 32 ? 32 : 64;
+  if (count == 0) return 0;
+  begin(extended, key, nonces, nonceStride, aadLength, length, count);
   let failures = 0;
-  let group = FIRST_GROUP;
-  let before: usize = 0;
-  let stepsEnd = STEPS;
-  for (let first = 0; first < count + 4; first += 4) {
-    if (first < count) {
-      runGroup(extended, key, nonces, nonceStride, length, group, first, count, stepsEnd);
-    } else {
-      takeSteps(STEPS, stepsEnd);
-    }
-    if (before != 0) {
-      for (let i = first - 4; i < min(first, count); i++) {
-        const lane = <usize>(i - first + 4);
-        const tag = before + TAGS + lane * 16;
-        const record = sealed + <usize>i * sealedStride;
-        const target = out + <usize>i * outStride;
-        endSteps(before + STATES + lane * STATE_SIZE, before + KEYS + lane * 32, tag);
-        // Tag first: only a record whose tag is right is decrypted.
-        const good = sameTag(tag, record + length);
-        store<u8>(statuses + <usize>i, good ? 0 : 1);
-        if (good) {
-          addStream(record, before + STREAM + lane * streamStride, target, length);
-        } else {
-          memory.fill(target, 0, length);
-          failures++;
-        }
+  for (let first = 0; first < count; first += 4) {
+    runGroup(extended, first, length);
+    absorbRecords(aads, aadStride, aadLength, first);
+    absorbRecords(sealed, sealedStride, length, first);
+    absorbLanes(LENGTHS, LENGTHS, LENGTHS, LENGTHS, 16);
+    endLanes();
+    const last = min(first + 4, count);
+    for (let i = first; i < last; i++) {
+      const lane = <usize>(i - first);
+      const record = sealed + <usize>i * sealedStride;
+      const target = out + <usize>i * outStride;
+      // Tag first: only a record whose tag is right is decrypted.
+      const good = sameTag(TAGS + lane * 16, record + length);
+      store<u8>(statuses + <usize>i, good ? 0 : 1);
+      if (good) {
+        addStream(record, STREAM + lane * 64, target, length);
+      } else {
+        memory.fill(target, 0, length);
+        failures++;
       }
     }
-    if (first >= count) break;
-    const last = min(first + 4, count);
-    stepsEnd = plan(group, aads, aadStride, aadLength, sealed, sealedStride, length, first, last);
-    before = group;
-    group = group == FIRST_GROUP ? FIRST_GROUP + GROUP_SIZE : FIRST_GROUP;
   }
   end();
   return failures;

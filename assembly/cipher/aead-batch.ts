@@ -5,41 +5,56 @@
  */
 import { CIPHER_SCRATCH } from "../memory/layout";
 import { poly1305Aead, sameTag } from "../mac/poly1305";
-import { openShort, sealShort, SHORT_AAD, SHORT_TEXT } from "./aead-batch-short";
+import { openShort, sealShort, SHORT_TEXT } from "./aead-batch-short";
 import {
-  blocks,
-  FULL,
-  HALF,
-  LANE_KEYS,
+  rounds,
+  RUN_A,
+  RUN_B,
   setKey,
-  setLaneWords,
+  setLastRows,
   setRow,
-  SUBKEYS,
-  wipeLanes,
+  takeBlocks,
+  takeSubkeys,
+  wipeRuns,
 } from "./chacha20-lanes";
 
 /** One-time keys and key stream of four records, a tag. */
-const ONE_TIME_KEYS: usize = CIPHER_SCRATCH + 1024;
+const ONE_TIME_KEYS: usize = CIPHER_SCRATCH + 2560;
 const STREAM: usize = ONE_TIME_KEYS + 128;
 const TAG: usize = STREAM + 256;
 const SCRATCH_USED: usize = 128 + 256 + 16;
 
+/** Sets rows 12 to 15 to the 16 bytes at `offset` of nonces; lanes after `lanes` repeat that one. */
+@inline
+function setNonces(first: usize, stride: usize, offset: isize, lanes: usize): void {
+  const a = first + offset;
+  const b = a + min<usize>(1, lanes) * stride;
+  const c = a + min<usize>(2, lanes) * stride;
+  const d = a + min<usize>(3, lanes) * stride;
+  setLastRows(RUN_A, a, b, c, d);
+}
+
 /** Sets nonces (and for 24-byte ones the subkeys) of records `first` … `first` + 3; the last one fills empty lanes. */
 function setRecords(extended: bool, key: usize, nonces: usize, stride: usize, first: i32, count: i32): void {
+  const nonce = nonces + <usize>first * stride;
+  const others = <usize>(count - 1 - first);
   if (extended) {
-    setKey(key);
-    for (let lane = 0; lane < 4; lane++) {
-      const nonce = nonces + <usize>min(first + lane, count - 1) * stride;
-      setLaneWords(lane, 12, nonce, 4);
-    }
-    blocks(LANE_KEYS, SUBKEYS);
-    setRow(13, 0);
+    setKey(RUN_A, key);
+    setNonces(nonce, stride, 0, others);
+    rounds(RUN_A, RUN_B);
+    takeSubkeys(RUN_A, RUN_A);
   }
-  for (let lane = 0; lane < 4; lane++) {
-    const nonce = nonces + <usize>min(first + lane, count - 1) * stride;
-    if (extended) setLaneWords(lane, 14, nonce + 16, 2);
-    else setLaneWords(lane, 13, nonce, 3);
-  }
+  // The words before the nonce's last 12 or 8 bytes are overwritten, with counter and zero.
+  setNonces(nonce, stride, extended ? 8 : -4, others);
+  if (extended) setRow(RUN_A, 13, 0);
+}
+
+/** One block of each record. */
+@inline
+function blocks(counter: u32, out: usize, stride: usize): void {
+  setRow(RUN_A, 12, counter);
+  rounds(RUN_A, RUN_B);
+  takeBlocks(RUN_A, out, stride, stride / 16);
 }
 
 /** Adds key stream to `length` bytes of records `first` … `last`, from block 1 on. Skips what `skip` marks. */
@@ -54,11 +69,9 @@ function addStream(
   skip: i32,
 ): void {
   let counter: u32 = 1;
-  const mode = length <= 32 ? HALF : FULL;
-  const size: usize = length <= 32 ? 32 : 64;
+  const size: usize = 64;
   for (let done: usize = 0; done < length; done += size) {
-    setRow(12, counter);
-    blocks(STREAM, mode);
+    blocks(counter, STREAM, size);
     const piece = min<usize>(length - done, size);
     for (let i = first; i < last; i++) {
       if ((skip & (1 << (i - first))) != 0) continue;
@@ -74,7 +87,7 @@ function addStream(
 }
 
 function end(): void {
-  wipeLanes();
+  wipeRuns();
   memory.fill(ONE_TIME_KEYS, 0, SCRATCH_USED);
 }
 
@@ -94,7 +107,7 @@ export function aeadSealBatch(
   outStride: usize,
   count: i32,
 ): void {
-  if (length <= SHORT_TEXT && aadLength <= SHORT_AAD) {
+  if (ASC_FEATURE_SIMD && length <= SHORT_TEXT) {
     sealShort(
       extended,
       key,
@@ -112,12 +125,11 @@ export function aeadSealBatch(
     );
     return;
   }
-  setKey(key);
+  setKey(RUN_A, key);
   for (let first = 0; first < count; first += 4) {
     const last = min(first + 4, count);
     setRecords(extended, key, nonces, nonceStride, first, count);
-    setRow(12, 0);
-    blocks(ONE_TIME_KEYS, HALF);
+    blocks(0, ONE_TIME_KEYS, 32);
     addStream(plaintexts, plaintextStride, out, outStride, length, first, last, 0);
     for (let i = first; i < last; i++) {
       const sealed = out + <usize>i * outStride;
@@ -150,7 +162,7 @@ export function aeadOpenBatch(
   count: i32,
   statuses: usize,
 ): i32 {
-  if (length <= SHORT_TEXT && aadLength <= SHORT_AAD) {
+  if (ASC_FEATURE_SIMD && length <= SHORT_TEXT) {
     return openShort(
       extended,
       key,
@@ -169,12 +181,11 @@ export function aeadOpenBatch(
     );
   }
   let failures = 0;
-  setKey(key);
+  setKey(RUN_A, key);
   for (let first = 0; first < count; first += 4) {
     const last = min(first + 4, count);
     setRecords(extended, key, nonces, nonceStride, first, count);
-    setRow(12, 0);
-    blocks(ONE_TIME_KEYS, HALF);
+    blocks(0, ONE_TIME_KEYS, 32);
     let failed = 0;
     for (let i = first; i < last; i++) {
       const record = sealed + <usize>i * sealedStride;

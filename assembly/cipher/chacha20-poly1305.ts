@@ -3,45 +3,47 @@ import { FAIL_AUTHENTICATION, OK } from "../abi";
 import { CIPHER_SCRATCH } from "../memory/layout";
 import { poly1305Aead, sameTag } from "../mac/poly1305";
 import {
-  blocks,
-  FULL,
-  LANE_KEYS,
+  rounds,
+  RUN_A,
+  RUN_B,
+  RUN_C,
+  RUN_SIZE,
   setCounters,
   setKey,
+  setLastRows,
   setRow,
-  SUBKEYS,
-  wipeLanes,
+  takeBlocks,
+  takeSubkeys,
+  wipeRuns,
 } from "./chacha20-lanes";
 
 export const TAG_LENGTH: usize = 16;
 
-/** Four blocks of key stream, the one-time Poly1305 key, a tag. */
-const STREAM: usize = CIPHER_SCRATCH + 512;
-const ONE_TIME_KEY: usize = STREAM + 256;
+/** Eight blocks of key stream, the one-time Poly1305 key, a tag. */
+const STREAM: usize = CIPHER_SCRATCH + 1664;
+const ONE_TIME_KEY: usize = STREAM + 512;
 const TAG: usize = ONE_TIME_KEY + 32;
-const SCRATCH_USED: usize = 256 + 32 + 16;
+const SCRATCH_USED: usize = 512 + 32 + 16;
 
 /** Sets key and nonce of all lanes; with a 24-byte nonce by way of HChaCha20. */
 function begin(key: usize, nonce: usize, extended: bool): void {
-  setKey(key);
-  let last = nonce;
+  setKey(RUN_A, key);
+  let last = nonce - 4;
   if (extended) {
-    for (let i: usize = 0; i < 4; i++) setRow(12 + i, load<u32>(nonce + i * 4));
-    blocks(LANE_KEYS, SUBKEYS);
-    setRow(13, 0);
-    last = nonce + 16;
-  } else {
-    setRow(13, load<u32>(last));
-    last += 4;
+    setLastRows(RUN_A, nonce, nonce, nonce, nonce);
+    rounds(RUN_A, RUN_B);
+    takeSubkeys(RUN_A, RUN_A);
+    last = nonce + 8;
   }
-  setRow(14, load<u32>(last));
-  setRow(15, load<u32>(last, 4));
+  setLastRows(RUN_A, last, last, last, last);
+  if (extended) setRow(RUN_A, 13, 0);
 }
 
 /** Leaves STREAM with blocks 0 to 3 and copies the one-time key out of block 0. */
 function firstBlocks(): void {
-  setCounters(0);
-  blocks(STREAM, FULL);
+  setCounters(RUN_A, 0);
+  rounds(RUN_A, RUN_B);
+  takeBlocks(RUN_A, STREAM, 64, 4);
   memory.copy(ONE_TIME_KEY, STREAM, 32);
 }
 
@@ -61,18 +63,24 @@ function xorBytes(from: usize, stream: usize, out: usize, length: usize): void {
 function addStream(from: usize, length: usize, out: usize): void {
   const first = min<usize>(length, 192);
   xorBytes(from, STREAM + 64, out, first);
+  if (first == length) return;
+  // Eight blocks at a time, in two runs.
+  memory.copy(RUN_B, RUN_A, RUN_SIZE);
   let counter: u32 = 4;
-  for (let done: usize = first; done < length; counter += 4) {
-    const piece = min<usize>(length - done, 256);
-    setCounters(counter);
-    blocks(STREAM, FULL);
+  for (let done: usize = first; done < length; counter += 8) {
+    const piece = min<usize>(length - done, 512);
+    setCounters(RUN_A, counter);
+    setCounters(RUN_B, counter + 4);
+    rounds(RUN_A, piece <= 256 ? RUN_B : RUN_C);
+    takeBlocks(RUN_A, STREAM, 64, 4);
+    takeBlocks(RUN_B, STREAM + 256, 64, 4);
     xorBytes(from + done, STREAM, out + done, piece);
     done += piece;
   }
 }
 
 function end(): void {
-  wipeLanes();
+  wipeRuns();
   memory.fill(STREAM, 0, SCRATCH_USED);
 }
 
