@@ -43,12 +43,12 @@ function median(values: readonly number[]): number {
 export async function compare(comparison: Comparison): Promise<Row[]> {
   await comparison.check();
   const medians = new Map<string, number[]>();
-  for (let round = 0; round < (comparison.rounds ?? 5); round++) {
+  for (let round = 0; round < (comparison.rounds ?? 7); round++) {
     for (const { name, run, async } of comparison.contenders) {
       const bench = new Bench({
         time: 150,
         iterations: 3,
-        warmupTime: round === 0 ? 100 : 0,
+        warmupTime: round === 0 ? 400 : 0,
         warmupIterations: 1,
       });
       bench.add(name, async ? async () => void (await run()) : () => void run());
