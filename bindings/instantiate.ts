@@ -2,7 +2,7 @@
  * Compiling and instantiating the core.
  *
  * Instances are made through `@assemblyscript/loader`, which instantiates and does nothing else here: its own
- * marshalling of values costs hundreds of nanoseconds a call, so data goes through `marshal.ts`.
+ * marshalling of values costs hundreds of nanoseconds a call, so data goes through `staging.ts`.
  */
 import { instantiate } from "@assemblyscript/loader";
 import { simd as hostHasSimd } from "wasm-feature-detect";

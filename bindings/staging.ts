@@ -79,15 +79,20 @@ export class Staging {
 
   /** Copies an output out, and zeroes it. */
   take(at: number, length: number): Uint8Array {
-    const out = this.#bytes.slice(at, at + length);
-    this.#bytes.fill(0, at, at + length);
-    return out;
+    try {
+      return this.#bytes.slice(at, at + length);
+    } finally {
+      this.#bytes.fill(0, at, at + length);
+    }
   }
 
   /** As `take`, into the caller's buffer. */
   takeInto(at: number, length: number, target: Uint8Array, offset: number): void {
-    target.set(this.#bytes.subarray(at, at + length), offset);
-    this.#bytes.fill(0, at, at + length);
+    try {
+      target.set(this.#bytes.subarray(at, at + length), offset);
+    } finally {
+      this.#bytes.fill(0, at, at + length);
+    }
   }
 }
 

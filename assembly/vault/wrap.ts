@@ -142,32 +142,40 @@ function commitsDiffer(a: usize, b: usize): u8 {
 function openPiece(kek: usize, attributes: usize, wrapped: usize, length: usize, count: i32): i32 {
   const subkeys = wrapKeys(kek);
   const stride = OVERHEAD + length;
-  aeadOpenBatch(
-    true,
-    subkeys,
-    wrapped + COMMIT,
-    stride,
-    attributes,
-    ATTRIBUTES,
-    ATTRIBUTES,
-    wrapped + COMMIT + NONCE,
-    stride,
-    length,
-    KEYS,
-    length,
-    count,
-    STATUSES,
-  );
   let failed = 0;
   for (let i = 0; i < count; i++) {
-    const at = STATUSES + <usize>i;
     const foreign = commitsDiffer(wrapped + <usize>i * stride, subkeys + 32);
     const malformed: u8 = wellFormed(attributes + <usize>i * ATTRIBUTES, kek, <i32>length) ? 0 : 1;
-    const status = load<u8>(at) | foreign | malformed;
-    store<u8>(at, status);
-    if (status == 0) continue;
-    memory.fill(KEYS + <usize>i * length, 0, length);
-    failed++;
+    store<u8>(STATUSES + <usize>i, foreign | malformed);
+  }
+  // Commitments first: a record made for another key is not even tried. What is left opens in runs.
+  for (let from = 0; from < count; ) {
+    if (load<u8>(STATUSES + <usize>from) != 0) {
+      memory.fill(KEYS + <usize>from * length, 0, length);
+      failed++;
+      from++;
+      continue;
+    }
+    let end = from + 1;
+    while (end < count && load<u8>(STATUSES + <usize>end) == 0) end++;
+    const first = wrapped + <usize>from * stride;
+    failed += aeadOpenBatch(
+      true,
+      subkeys,
+      first + COMMIT,
+      stride,
+      attributes + <usize>from * ATTRIBUTES,
+      ATTRIBUTES,
+      ATTRIBUTES,
+      first + COMMIT + NONCE,
+      stride,
+      length,
+      KEYS + <usize>from * length,
+      length,
+      end - from,
+      STATUSES + <usize>from,
+    );
+    from = end;
   }
   return failed;
 }
