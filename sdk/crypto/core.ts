@@ -4,4 +4,11 @@ export type { Core } from "../../bindings/load.js";
 export type { Handle, Statuses, Vault } from "../../bindings/vault.js";
 export type { KeyTemplate } from "../../bindings/attributes.js";
 export { MAX_MESSAGE } from "../../bindings/vault.js";
-export { ALGORITHM, ATTRIBUTES_LENGTH, USAGE, wrappedLength } from "../../bindings/attributes.js";
+export {
+  ALGORITHM,
+  ATTRIBUTES_FORMAT,
+  ATTRIBUTES_LENGTH,
+  encodeAttributes,
+  USAGE,
+  wrappedLength,
+} from "../../bindings/attributes.js";

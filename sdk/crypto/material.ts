@@ -5,18 +5,14 @@
  * key. The other 40 attribute bytes are the storage key's own fields, so nothing is stored twice, and a
  * record moved to another path no longer opens.
  */
-import { concat, copyInto, putU32 } from "../foundation/bytes.js";
+import { concat, copyInto } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { wellKnownId, type Id } from "../foundation/ids.js";
-import { ATTRIBUTES_LENGTH, wrappedLength } from "./core.js";
+import { ATTRIBUTES_FORMAT, ATTRIBUTES_LENGTH, encodeAttributes, wrappedLength } from "./core.js";
 
 /** The ids of the two keys that every store has: what everything hangs on, and what MACs the records. */
 export const ROOT_ID: Id = wellKnownId("keyloom-root");
 export const MAC_ID: Id = wellKnownId("keyloom-mac");
-
-export const MATERIAL_FORMAT = 1;
-/** Wrap algorithms by their id in attributes. */
-export const WRAP_ALGORITHM = { "XChaCha20-Poly1305": 1 } as const;
 
 /** The attribute bytes that the body begins with. */
 export const FIXED_ATTRIBUTES = 8;
@@ -33,17 +29,8 @@ export interface MaterialAttributes {
 
 /** The 48 bytes that every wrapped key is bound to. */
 export function encodeMaterialAttributes(a: MaterialAttributes): Uint8Array {
-  const out = new Uint8Array(ATTRIBUTES_LENGTH);
-  out[0] = MATERIAL_FORMAT;
-  out[1] = WRAP_ALGORITHM["XChaCha20-Poly1305"];
-  out[2] = a.algorithm;
-  out[3] = a.exportable ? 1 : 0;
-  putU32(out, 4, a.usages);
-  out.set(a.key, 8);
-  putU32(out, 24, a.version);
-  out.set(a.kek, 28);
-  putU32(out, 44, a.kekVersion);
-  return out;
+  const { algorithm, usages, exportable, key, version, kek, kekVersion } = a;
+  return encodeAttributes({ algorithm, usages, exportable, id: key, version }, kek, kekVersion);
 }
 
 export function materialBody(attributes: Uint8Array, wrapped: Uint8Array): Uint8Array {
@@ -74,7 +61,7 @@ export function splitMaterial(
   storageKey: Uint8Array,
   body: Uint8Array,
 ): { attributes: Uint8Array; wrapped: Uint8Array } {
-  if (body.length < FIXED_ATTRIBUTES + wrappedLength(16) || body[0] !== MATERIAL_FORMAT) {
+  if (body.length < FIXED_ATTRIBUTES + wrappedLength(16) || body[0] !== ATTRIBUTES_FORMAT) {
     throw new KeyloomError("STORE_DAMAGED", { message: "wrapped material has an unknown layout" });
   }
   const attributes = new Uint8Array(ATTRIBUTES_LENGTH);

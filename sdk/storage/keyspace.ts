@@ -3,7 +3,7 @@
  * only a name or a tag has a variable length, and then it is followed by a zero byte (which neither can
  * hold), so that no storage key is the beginning of another and a key's fields are never ambiguous.
  */
-import { concat, copyInto, getU32, getU64, putU32, putU64, utf8 } from "../foundation/bytes.js";
+import { concat, getU32, getU64, putU32, putU64, utf8 } from "../foundation/bytes.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Range } from "./adapter.js";
 
@@ -161,18 +161,6 @@ export function trailingId(key: Uint8Array): Id {
   return key.slice(key.length - ID_LENGTH);
 }
 
-/** The key id of an index entry by state. */
-export function idOfStateEntry(key: Uint8Array): Id {
-  return key.slice(2, 2 + ID_LENGTH);
-}
-
 export function sequenceOfIntake(key: Uint8Array): number {
   return getU64(key, 1 + ID_LENGTH);
-}
-
-/** Copies `key` and writes another id over the one behind its prefix byte. Bulk commands patch templates. */
-export function patchId(key: Uint8Array, id: Id): Uint8Array {
-  const out = key.slice();
-  copyInto(id, 0, ID_LENGTH, out, 1);
-  return out;
 }
