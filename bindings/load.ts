@@ -1,7 +1,7 @@
 /** Loading the core. */
 import { hostRandom } from "./host-random.js";
 import { chooseKind, GROWN_PAGES, INITIAL_PAGES, newInstance, type RandomSource } from "./instantiate.js";
-import { primitivesOf, type Primitives } from "./primitives.js";
+import { primitivesOf, type Primitives } from "./primitives/index.js";
 import { vaultOf, type Vault } from "./vault.js";
 
 export interface LoadOptions {

@@ -15,6 +15,20 @@ export function inStaging(at: usize, length: u64): bool {
   return at >= STAGING && <u64>at + length <= memoryEnd();
 }
 
+/** Are these lengths, combined by `|`, all without a sign? */
+@inline
+export function fits(length: i32): bool {
+  return length >= 0;
+}
+
+/** The sum of `count` lengths, or more than any memory has where the table itself is out of bounds. */
+export function totalLength(lengths: usize, count: i32): u64 {
+  if (!fits(count) || count > MAX_COUNT || !inStaging(lengths, <u64>count * 4)) return u64.MAX_VALUE >> 1;
+  let total: u64 = 0;
+  for (let i = 0; i < count; i++) total += load<u32>(lengths + <usize>i * 4);
+  return total;
+}
+
 /**
  * Ends a call: inputs, which lie from STAGING up to `out`, are zeroed; after a failure the output too.
  *

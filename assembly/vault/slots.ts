@@ -18,6 +18,8 @@ import { FAIL_LENGTH, FAIL_MISUSE, FAIL_SLOTS_EXHAUSTED, FAIL_STALE, OK } from "
 import { SLOT_COUNT, SLOT_SIZE, SLOTS } from "../memory/layout";
 
 export const MATERIAL: usize = 32;
+/** No algorithm has longer material. */
+export const MAX_KEY: i32 = 64;
 export const SUBKEYS_AT: usize = 96;
 
 export const ALGORITHM_XCHACHA20_POLY1305: u32 = 1;

@@ -10,7 +10,7 @@ declare namespace __AdaptedExports {
     get value(): number
   };
   /**
-   * assembly/index/sha256
+   * assembly/calls/digest/sha256
    * @param data `usize`
    * @param length `i32`
    * @param out `usize`
@@ -18,7 +18,7 @@ declare namespace __AdaptedExports {
    */
   export function sha256(data: number, length: number, out: number): number;
   /**
-   * assembly/index/hmacSha256
+   * assembly/calls/digest/hmacSha256
    * @param key `usize`
    * @param keyLength `i32`
    * @param data `usize`
@@ -28,7 +28,7 @@ declare namespace __AdaptedExports {
    */
   export function hmacSha256(key: number, keyLength: number, data: number, length: number, out: number): number;
   /**
-   * assembly/index/hkdfSha256
+   * assembly/calls/kdf/hkdfSha256
    * @param ikm `usize`
    * @param ikmLength `i32`
    * @param salt `usize`
@@ -41,7 +41,7 @@ declare namespace __AdaptedExports {
    */
   export function hkdfSha256(ikm: number, ikmLength: number, salt: number, saltLength: number, info: number, infoLength: number, out: number, outLength: number): number;
   /**
-   * assembly/index/hkdfExpandSha256Batch
+   * assembly/calls/kdf/hkdfExpandSha256Batch
    * @param prk `usize`
    * @param prkLength `i32`
    * @param infos `usize`
@@ -53,7 +53,7 @@ declare namespace __AdaptedExports {
    */
   export function hkdfExpandSha256Batch(prk: number, prkLength: number, infos: number, infoLength: number, count: number, out: number, outLength: number): number;
   /**
-   * assembly/index/pbkdf2Sha256
+   * assembly/calls/kdf/pbkdf2Sha256
    * @param password `usize`
    * @param passwordLength `i32`
    * @param salt `usize`
@@ -65,7 +65,7 @@ declare namespace __AdaptedExports {
    */
   export function pbkdf2Sha256(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
   /**
-   * assembly/index/aeadSealOne
+   * assembly/calls/aead/aeadSealOne
    * @param extended `i32`
    * @param key `usize`
    * @param nonce `usize`
@@ -78,7 +78,7 @@ declare namespace __AdaptedExports {
    */
   export function aeadSealOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
   /**
-   * assembly/index/aeadOpenOne
+   * assembly/calls/aead/aeadOpenOne
    * @param extended `i32`
    * @param key `usize`
    * @param nonce `usize`
@@ -91,7 +91,7 @@ declare namespace __AdaptedExports {
    */
   export function aeadOpenOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
   /**
-   * assembly/index/aeadSealMany
+   * assembly/calls/aead/aeadSealMany
    * @param extended `i32`
    * @param key `usize`
    * @param nonces `usize`
@@ -105,7 +105,7 @@ declare namespace __AdaptedExports {
    */
   export function aeadSealMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, plaintexts: number, length: number, out: number, count: number): number;
   /**
-   * assembly/index/aeadOpenMany
+   * assembly/calls/aead/aeadOpenMany
    * @param extended `i32`
    * @param key `usize`
    * @param nonces `usize`
@@ -119,7 +119,7 @@ declare namespace __AdaptedExports {
    */
   export function aeadOpenMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, sealed: number, length: number, out: number, count: number): number;
   /**
-   * assembly/index/vaultGenerate
+   * assembly/calls/vault-keys/vaultGenerate
    * @param algorithm `u32`
    * @param flags `u32`
    * @param usages `u32`
@@ -130,7 +130,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultGenerate(algorithm: number, flags: number, usages: number, id: number, version: number, end: number): number;
   /**
-   * assembly/index/vaultImport
+   * assembly/calls/vault-keys/vaultImport
    * @param algorithm `u32`
    * @param flags `u32`
    * @param usages `u32`
@@ -143,7 +143,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultImport(algorithm: number, flags: number, usages: number, id: number, version: number, material: number, length: number, end: number): number;
   /**
-   * assembly/index/vaultFromPassword
+   * assembly/calls/vault-keys/vaultFromPassword
    * @param algorithm `u32`
    * @param flags `u32`
    * @param usages `u32`
@@ -159,35 +159,35 @@ declare namespace __AdaptedExports {
    */
   export function vaultFromPassword(algorithm: number, flags: number, usages: number, id: number, version: number, password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, end: number): number;
   /**
-   * assembly/index/vaultDispose
+   * assembly/calls/vault-keys/vaultDispose
    * @param handle `u32`
    * @returns `i32`
    */
   export function vaultDispose(handle: number): number;
   /**
-   * assembly/index/vaultDisposeAll
+   * assembly/calls/vault-keys/vaultDisposeAll
    */
   export function vaultDisposeAll(): void;
   /**
-   * assembly/index/vaultLiveCount
+   * assembly/calls/vault-keys/vaultLiveCount
    * @returns `i32`
    */
   export function vaultLiveCount(): number;
   /**
-   * assembly/index/vaultLength
+   * assembly/calls/vault-keys/vaultLength
    * @param handle `u32`
    * @returns `i32`
    */
   export function vaultLength(handle: number): number;
   /**
-   * assembly/index/vaultExport
+   * assembly/calls/vault-keys/vaultExport
    * @param handle `u32`
    * @param out `usize`
    * @returns `i32`
    */
   export function vaultExport(handle: number, out: number): number;
   /**
-   * assembly/index/vaultGenerateAndWrap
+   * assembly/calls/vault-wrap/vaultGenerateAndWrap
    * @param kek `u32`
    * @param attributes `usize`
    * @param count `i32`
@@ -197,7 +197,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultGenerateAndWrap(kek: number, attributes: number, count: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultWrap
+   * assembly/calls/vault-wrap/vaultWrap
    * @param kek `u32`
    * @param handles `usize`
    * @param count `i32`
@@ -207,7 +207,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultWrap(kek: number, handles: number, count: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultUnwrap
+   * assembly/calls/vault-wrap/vaultUnwrap
    * @param kek `u32`
    * @param attributes `usize`
    * @param wrapped `usize`
@@ -217,7 +217,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultUnwrap(kek: number, attributes: number, wrapped: number, length: number, end: number): number;
   /**
-   * assembly/index/vaultOpenCheck
+   * assembly/calls/vault-wrap/vaultOpenCheck
    * @param kek `u32`
    * @param attributes `usize`
    * @param wrapped `usize`
@@ -228,7 +228,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultOpenCheck(kek: number, attributes: number, wrapped: number, count: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultRewrap
+   * assembly/calls/vault-wrap/vaultRewrap
    * @param oldKek `u32`
    * @param newKek `u32`
    * @param attributes `usize`
@@ -240,7 +240,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultRewrap(oldKek: number, newKek: number, attributes: number, wrapped: number, count: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultDerive
+   * assembly/calls/vault-wrap/vaultDerive
    * @param parent `u32`
    * @param attributes `usize`
    * @param info `usize`
@@ -250,7 +250,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultDerive(parent: number, attributes: number, info: number, infoLength: number, end: number): number;
   /**
-   * assembly/index/vaultDeriveAndWrap
+   * assembly/calls/vault-wrap/vaultDeriveAndWrap
    * @param parent `u32`
    * @param kek `u32`
    * @param attributes `usize`
@@ -262,7 +262,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultDeriveAndWrap(parent: number, kek: number, attributes: number, infos: number, infoLength: number, count: number, out: number): number;
   /**
-   * assembly/index/vaultSeal
+   * assembly/calls/vault-use/vaultSeal
    * @param handle `u32`
    * @param aad `usize`
    * @param aadLength `i32`
@@ -273,7 +273,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultSeal(handle: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultOpen
+   * assembly/calls/vault-use/vaultOpen
    * @param handle `u32`
    * @param aad `usize`
    * @param aadLength `i32`
@@ -284,7 +284,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultOpen(handle: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultMac
+   * assembly/calls/vault-use/vaultMac
    * @param handle `u32`
    * @param data `usize`
    * @param length `i32`
@@ -293,7 +293,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultMac(handle: number, data: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultMacVerify
+   * assembly/calls/vault-use/vaultMacVerify
    * @param handle `u32`
    * @param data `usize`
    * @param length `i32`
@@ -303,7 +303,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultMacVerify(handle: number, data: number, length: number, expected: number, end: number): number;
   /**
-   * assembly/index/vaultMacBatch
+   * assembly/calls/vault-use/vaultMacBatch
    * @param handle `u32`
    * @param messages `usize`
    * @param lengths `usize`
@@ -313,7 +313,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultMacBatch(handle: number, messages: number, lengths: number, count: number, out: number): number;
   /**
-   * assembly/index/vaultRecordSeal
+   * assembly/calls/vault-records/vaultRecordSeal
    * @param handle `u32`
    * @param prefix `usize`
    * @param messages `usize`
@@ -325,7 +325,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultRecordSeal(handle: number, prefix: number, messages: number, lengths: number, count: number, digests: number, out: number): number;
   /**
-   * assembly/index/vaultRecordCheck
+   * assembly/calls/vault-records/vaultRecordCheck
    * @param handle `u32`
    * @param prefix `usize`
    * @param messages `usize`
@@ -337,7 +337,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultRecordCheck(handle: number, prefix: number, messages: number, lengths: number, macs: number, count: number, out: number): number;
   /**
-   * assembly/index/vaultRecordSealRows
+   * assembly/calls/vault-records/vaultRecordSealRows
    * @param handle `u32`
    * @param prefix `usize`
    * @param rows `usize`
@@ -350,7 +350,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultRecordSealRows(handle: number, prefix: number, rows: number, stride: number, count: number, digests: number, work: number, out: number): number;
   /**
-   * assembly/index/vaultRecordCheckRows
+   * assembly/calls/vault-records/vaultRecordCheckRows
    * @param handle `u32`
    * @param prefix `usize`
    * @param rows `usize`
@@ -362,7 +362,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultRecordCheckRows(handle: number, prefix: number, rows: number, stride: number, count: number, work: number, out: number): number;
   /**
-   * assembly/index/vaultAgeWrap
+   * assembly/calls/vault-age/vaultAgeWrap
    * @param handle `u32`
    * @param fileKey `u32`
    * @param aad `usize`
@@ -372,7 +372,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeWrap(handle: number, fileKey: number, aad: number, aadLength: number, out: number): number;
   /**
-   * assembly/index/vaultAgeUnwrap
+   * assembly/calls/vault-age/vaultAgeUnwrap
    * @param handle `u32`
    * @param aad `usize`
    * @param aadLength `i32`
@@ -383,7 +383,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeUnwrap(handle: number, aad: number, aadLength: number, body: number, length: number, end: number): number;
   /**
-   * assembly/index/vaultAgeHeaderMac
+   * assembly/calls/vault-age/vaultAgeHeaderMac
    * @param fileKey `u32`
    * @param header `usize`
    * @param length `i32`
@@ -392,7 +392,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeHeaderMac(fileKey: number, header: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultAgeHeaderMacVerify
+   * assembly/calls/vault-age/vaultAgeHeaderMacVerify
    * @param fileKey `u32`
    * @param header `usize`
    * @param length `i32`
@@ -402,7 +402,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeHeaderMacVerify(fileKey: number, header: number, length: number, expected: number, end: number): number;
   /**
-   * assembly/index/vaultAgePayloadKey
+   * assembly/calls/vault-age/vaultAgePayloadKey
    * @param fileKey `u32`
    * @param nonce `usize`
    * @param end `usize`
@@ -410,7 +410,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgePayloadKey(fileKey: number, nonce: number, end: number): number;
   /**
-   * assembly/index/vaultAgeChunkSeal
+   * assembly/calls/vault-age/vaultAgeChunkSeal
    * @param payload `u32`
    * @param counterHigh `u32`
    * @param counterLow `u32`
@@ -422,7 +422,7 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeChunkSeal(payload: number, counterHigh: number, counterLow: number, last: number, chunk: number, length: number, out: number): number;
   /**
-   * assembly/index/vaultAgeChunkOpen
+   * assembly/calls/vault-age/vaultAgeChunkOpen
    * @param payload `u32`
    * @param counterHigh `u32`
    * @param counterLow `u32`

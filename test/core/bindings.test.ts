@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import type { Abi } from "../../bindings/abi.js";
 import { ALGORITHM, encodeAttributes, USAGE } from "../../bindings/attributes.js";
-import { primitivesOf, type Aead, type Primitives } from "../../bindings/primitives.js";
+import { primitivesOf, type Aead, type Primitives } from "../../bindings/primitives/index.js";
 import { Staging } from "../../bindings/staging.js";
 import { vaultOf, type Handle, type Vault } from "../../bindings/vault.js";
-import { Probe, SCRATCH_END, STAGING, STATIC_END } from "./memory-probe.js";
+import { Probe, SCRATCH_END, STAGING, STATIC_END } from "./memory/probe.js";
 import { ALL_CIPHER, ALL_MAC, ALL_WRAP, bytes, codeOf, template } from "./support.js";
 
 const NONE = new Uint8Array(0);

@@ -5,7 +5,7 @@ import { pbkdf2 } from "@noble/hashes/pbkdf2.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Aead } from "../../bindings/primitives.js";
+import type { Aead } from "../../bindings/primitives/index.js";
 import { ALL_MAC, at, bytes, codeOf, cores, template, toHex } from "./support.js";
 
 const AEADS = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Aead, Primitives } from "../../bindings/primitives.js";
+import type { Aead, Primitives } from "../../bindings/primitives/index.js";
 import boringChacha from "../vectors/boringssl-aead/chacha20_poly1305_tests.json";
 import boringXchacha from "../vectors/boringssl-aead/xchacha20_poly1305_tests.json";
 import rfc4231 from "../vectors/rfc-kat/rfc4231-hmac-sha256.json";

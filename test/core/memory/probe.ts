@@ -5,8 +5,8 @@
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
-import { wasmSource, type WasmKind } from "../../bindings/wasm-source.js";
-import { toHex } from "./support.js";
+import { wasmSource, type WasmKind } from "../../../bindings/wasm-source.js";
+import { toHex } from "../support.js";
 
 // The regions, written down a second time.
 export const STATIC_END = 0x4000;

@@ -1,0 +1,24 @@
+/** Hashes and MACs of bytes. */
+import { FAIL_RANGE, OK } from "../abi";
+import { sha256 as hashSha256 } from "../hash/sha256";
+import { hmacSha256 as hmac, hmacSha256Key } from "../mac/hmac-sha256";
+import { VAULT_SCRATCH } from "../memory/layout";
+import { finish, fits, inStaging } from "../memory/wipe";
+
+const MAC_LENGTH: u64 = 32;
+
+export function sha256(data: usize, length: i32, out: usize): i32 {
+  if (!fits(length) || !inStaging(data, length) || !inStaging(out, 32)) return finish(FAIL_RANGE, out, 0);
+  hashSha256(data, length, out);
+  return finish(OK, out, 32);
+}
+
+export function hmacSha256(key: usize, keyLength: i32, data: usize, length: i32, out: usize): i32 {
+  if (!fits(keyLength | length) || !inStaging(key, keyLength) || !inStaging(data, length) || !inStaging(out, 32)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  hmacSha256Key(key, keyLength, VAULT_SCRATCH);
+  hmac(VAULT_SCRATCH, data, length, out);
+  memory.fill(VAULT_SCRATCH, 0, 64);
+  return finish(OK, out, MAC_LENGTH);
+}

@@ -1,0 +1,13 @@
+/** The byte-level door: bytes in, bytes out, lengths checked, inputs never modified. */
+import type { Instance } from "../instantiate.js";
+import { aeadPrimitives, type AeadPrimitives } from "./aead.js";
+import { digestPrimitives, type DigestPrimitives } from "./digest.js";
+import { kdfPrimitives, type KdfPrimitives } from "./kdf.js";
+
+export type { Aead } from "./aead.js";
+
+export interface Primitives extends DigestPrimitives, KdfPrimitives, AeadPrimitives {}
+
+export function primitivesOf(instance: Instance): Primitives {
+  return { ...digestPrimitives(instance), ...kdfPrimitives(instance), ...aeadPrimitives(instance) };
+}

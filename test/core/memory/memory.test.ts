@@ -1,0 +1,92 @@
+/**
+ * Every export with every status it can return, and with each of its addresses outside of staging: after each call all of
+ * memory is what the design says, live slots to the byte. Calls follow each other on one instance, over the lengths and
+ * counts at which the kernels take other paths. Memory is imported by the core, so the test sees all of it.
+ */
+import { describe, expect, it } from "vitest";
+import { Probe, SCRATCH_END, SLOT_SIZE, STAGING, STATIC_END, subkey, type Call } from "./probe.js";
+import { ALL_CIPHER, bytes } from "../support.js";
+import { NEW_ID, seal, type Cases } from "./kit.js";
+import { digestCases } from "./digest-cases.js";
+import { kdfCases } from "./kdf-cases.js";
+import { aeadCases } from "./aead-cases.js";
+import { vaultKeysCases } from "./vault-keys-cases.js";
+import { vaultWrapCases } from "./vault-wrap-cases.js";
+import { vaultUseCases } from "./vault-use-cases.js";
+import { vaultRecordsCases } from "./vault-records-cases.js";
+import { vaultAgeCases } from "./vault-age-cases.js";
+
+const CASES: Cases = {
+  ...digestCases,
+  ...kdfCases,
+  ...aeadCases,
+  ...vaultKeysCases,
+  ...vaultWrapCases,
+  ...vaultUseCases,
+  ...vaultRecordsCases,
+  ...vaultAgeCases,
+};
+
+describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => {
+  it("is looked at after every function that the core exports", async () => {
+    const { exports } = await Probe.create(kind);
+    const functions = Object.keys(exports).filter((name) => typeof exports[name] === "function");
+    expect(Object.keys(CASES).sort()).toEqual(functions.sort());
+  });
+
+  it.each(Object.keys(CASES))("is as it should be after %s, whatever it returns", async (name) => {
+    const t = await Probe.create(kind);
+    CASES[name]!.run(t);
+    expect([...t.seen.get(name)!].sort()).toEqual([...CASES[name]!.statuses].sort());
+  });
+
+  it.each([
+    ["static data", 1030],
+    ["static data", STATIC_END - 1],
+    ["scratch", STATIC_END],
+    ["scratch", SCRATCH_END - 1],
+    ["a free slot", SCRATCH_END + 5 * SLOT_SIZE + 200],
+    ["a live slot", SCRATCH_END + 32 + 40],
+    ["a live slot", SCRATCH_END + SLOT_SIZE - 1],
+    ["a slot's generation", SCRATCH_END + 9 * SLOT_SIZE + 1],
+    ["staging before the output", STAGING + 3],
+    ["staging behind the output", STAGING + 5000],
+  ])("would show a residue in %s (at %i)", async (where, address) => {
+    const t = await Probe.create(kind);
+    const key = t.key(ALL_CIPHER);
+    const plant = (memory: Uint8Array): void => void (memory[address]! ^= 0x55);
+    const { findings } = t.attempt("vaultSeal", { ...seal(key, bytes(100)), plant });
+    expect(findings.join()).toContain(where);
+    expect(t.attempt("vaultSeal", seal(key, bytes(100))).status).toBe("OK");
+  });
+
+  it("would show eight bytes of a key or of a subkey in an output", async () => {
+    for (const secret of [
+      bytes(32, 99),
+      subkey(bytes(32, 99), "message/enc"),
+      subkey(bytes(32, 99), "mac"),
+    ]) {
+      const t = await Probe.create(kind);
+      const key = t.key(ALL_CIPHER, { material: bytes(32, 99) });
+      const plant = (memory: Uint8Array): void => memory.set(secret.subarray(7, 15), STAGING + 160 + 61);
+      const { findings } = t.attempt("vaultSeal", { ...seal(key, bytes(100)), plant });
+      expect(findings.join()).toContain("a copy of");
+    }
+  });
+
+  it("retires a slot whose generations are used up", async () => {
+    const t = await Probe.create(kind);
+    const first = t.key(ALL_CIPHER);
+    const last = 2 ** 21 - 1;
+    t.setGenerations(last - 1);
+    const newest = t.key(ALL_CIPHER);
+    expect(newest >>> 10).toBe(last);
+    expect(newest).toBeGreaterThan(0);
+    t.fillSlots();
+    t.dispose(newest);
+    const again: Call = { inputs: [NEW_ID], args: ([id], end) => [1, 0, 4, id!, 1, end] };
+    t.call("vaultGenerate", again, "SLOTS_EXHAUSTED");
+    t.dispose(first);
+    expect(t.key(ALL_CIPHER) & 1023).toBe(first & 1023);
+  });
+});

@@ -1,0 +1,310 @@
+/** Memory after every call: wrapping. */
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { expand } from "@noble/hashes/hkdf.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { expect } from "vitest";
+import { ALGORITHM, encodeAttributes, USAGE } from "../../../bindings/attributes.js";
+import { Probe, subkey, type Call, type KeyModel } from "./probe.js";
+import { ALL_CIPHER, ALL_WRAP, at, bytes } from "../support.js";
+import { words, flipped, STALE, allocating, FILE_KEY, NEW_MATERIAL, type Cases } from "./kit.js";
+
+const KEK_ID = bytes(16, 70);
+
+const KEK_VERSION = 3;
+
+const kek = { id: KEK_ID, version: KEK_VERSION };
+
+interface Child {
+  algorithm?: number;
+  usages?: number;
+  flags?: number;
+}
+
+/** Attributes of `count` keys under the wrapping key that the tests use. */
+function attributes(count: number, child: Child = {}, version = KEK_VERSION): Uint8Array {
+  const out = new Uint8Array(count * 48);
+  for (let i = 0; i < count; i++) {
+    const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
+    const template = { algorithm, usages, exportable: flags === 1, id: bytes(16, i + 1), version: i + 1 };
+    encodeAttributes(template, KEK_ID, version, out, i * 48);
+  }
+  return out;
+}
+
+function model(child: Child, i: number, material: Uint8Array): KeyModel {
+  const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
+  return { algorithm, usages, flags, version: i + 1, id: bytes(16, i + 1), material };
+}
+
+/** The keys that were wrapped, opened by noble from what the formats' page says. */
+function unwrapped(kekMaterial: Uint8Array, all: Uint8Array, wrapped: Uint8Array): Uint8Array[] {
+  const count = all.length / 48;
+  const size = count === 0 ? 0 : wrapped.length / count;
+  return Array.from({ length: count }, (_, i) => {
+    const record = at(wrapped, i, size);
+    const aead = xchacha20poly1305(subkey(kekMaterial, "wrap/enc"), record.subarray(32, 56), at(all, i, 48));
+    return aead.decrypt(record.subarray(56));
+  });
+}
+
+const KEK_MATERIAL = bytes(32, 71);
+
+function theKek(t: Probe, version = KEK_VERSION, usages: number = ALL_WRAP): number {
+  return t.key(usages, {
+    id: KEK_ID,
+    version,
+    material: version === KEK_VERSION ? KEK_MATERIAL : bytes(32, 72),
+  });
+}
+
+/** A wrapped record under the tests' wrapping key. */
+function wrapOne(t: Probe, kekHandle: number, child: Child = {}, length = 32): Uint8Array {
+  return t.call("vaultGenerateAndWrap", {
+    inputs: [attributes(1, child)],
+    reserve: length + 72,
+    args: ([a], out) => [kekHandle, a!, 1, length, out],
+  }).output;
+}
+
+export const vaultWrapCases: Cases = {
+  vaultGenerateAndWrap: {
+    statuses: ["OK", "STALE", "MISUSE", "RANDOM", "RANGE"],
+    run(t) {
+      const handle = theKek(t);
+      const call = (
+        count: number,
+        child: Child = {},
+        length = 32,
+        key = handle,
+        version = KEK_VERSION,
+      ): Call => {
+        const all = attributes(count, child, version);
+        return {
+          inputs: [all],
+          reserve: count * (length + 72),
+          args: ([a], out) => [key, a!, count, length, out],
+          secrets: (output) => unwrapped(KEK_MATERIAL, all, output),
+        };
+      };
+      for (const count of [0, 1, 3, 4, 5, 127, 128, 129, 300]) t.call("vaultGenerateAndWrap", call(count));
+      const fileKeys = { algorithm: ALGORITHM.AGE_FILE_KEY, usages: 0 };
+      for (const count of [1, 129]) t.call("vaultGenerateAndWrap", call(count, fileKeys, 16));
+      for (const draws of [0, 1, 2]) {
+        t.drawsLeft = draws;
+        t.call("vaultGenerateAndWrap", call(300), "RANDOM");
+        t.drawsLeft = draws;
+        if (draws < 2) t.call("vaultGenerateAndWrap", call(5), "RANDOM");
+        t.drawsLeft = Infinity;
+      }
+      for (const child of [
+        { usages: ALL_WRAP | ALL_CIPHER },
+        { algorithm: 2 },
+        { algorithm: 4, usages: 0 },
+      ]) {
+        t.call("vaultGenerateAndWrap", call(3, child), "MISUSE");
+      }
+      t.call("vaultGenerateAndWrap", call(3, {}, 32, handle, KEK_VERSION + 1), "MISUSE");
+      t.call("vaultGenerateAndWrap", call(3, {}, 32, t.key(USAGE.UNWRAP, kek)), "MISUSE");
+      t.call("vaultGenerateAndWrap", call(3, {}, 32, STALE), "STALE");
+      // No algorithm has keys of no bytes, nor does an unknown one.
+      t.call("vaultGenerateAndWrap", call(1, { algorithm: 9, usages: 0 }, 0), "MISUSE");
+      t.call("vaultGenerateAndWrap", call(1, {}, 65), "RANGE");
+      t.ranges("vaultGenerateAndWrap", call(3));
+    },
+  },
+  vaultWrap: {
+    statuses: ["OK", "STALE", "LENGTH", "MISUSE", "RANDOM", "RANGE"],
+    run(t) {
+      const handle = theKek(t);
+      const keys = Array.from({ length: 5 }, (_, i) => t.key(ALL_CIPHER, { material: bytes(32, 300 + i) }));
+      const fileKey = t.key(0, FILE_KEY);
+      const call = (handles: number[], key = handle, length = 32): Call => ({
+        inputs: [words(...handles)],
+        reserve: handles.length * (length + 72),
+        args: ([h], out) => [key, h!, handles.length, length, out],
+      });
+      for (const count of [0, 1, 3, 4, 5, 128, 129]) {
+        t.call("vaultWrap", call(Array.from({ length: count }, (_, i) => keys[i % 5]!)));
+      }
+      t.call("vaultWrap", call([fileKey], handle, 16));
+      t.call("vaultWrap", call([keys[0]!, fileKey]), "LENGTH");
+      t.call("vaultWrap", call([keys[0]!, STALE]), "STALE");
+      t.call("vaultWrap", call([keys[0]!], STALE), "STALE");
+      t.call("vaultWrap", call([keys[0]!], keys[1]!), "MISUSE");
+      t.drawsLeft = 1;
+      t.call("vaultWrap", call(Array.from({ length: 129 }, () => keys[0]!)), "RANDOM");
+      t.drawsLeft = Infinity;
+      t.ranges("vaultWrap", call(keys));
+    },
+  },
+  vaultUnwrap: {
+    statuses: ["OK", "STALE", "AUTHENTICATION", "MISUSE", "SLOTS_EXHAUSTED", "RANGE"],
+    run(t) {
+      const handle = theKek(t);
+      const wrapped = wrapOne(t, handle);
+      const material = unwrapped(KEK_MATERIAL, attributes(1), wrapped)[0]!;
+      t.addKey(material);
+      const call = (record = wrapped, all = attributes(1), key = handle): Call => ({
+        inputs: [all, record],
+        args: ([a, w], end) => [key, a!, w!, record.length - 72, end],
+        key: () => model({}, 0, material),
+      });
+      t.call("vaultUnwrap", call());
+      for (const i of [0, 31, 32, 56, 87, 103])
+        t.call("vaultUnwrap", call(flipped(wrapped, i)), "AUTHENTICATION");
+      for (const i of [0, 1, 2, 3, 7, 8, 27, 28, 47]) {
+        t.call("vaultUnwrap", call(wrapped, flipped(attributes(1), i)), "AUTHENTICATION");
+      }
+      for (const length of [72, 73, 103, 105, 136])
+        t.call("vaultUnwrap", call(bytes(length, 5)), "AUTHENTICATION");
+      t.call("vaultUnwrap", call(wrapped, attributes(1), theKek(t, 4)), "AUTHENTICATION");
+      t.call("vaultUnwrap", call(wrapped, attributes(1), t.key(USAGE.WRAP, kek)), "MISUSE");
+      t.call("vaultUnwrap", call(wrapped, attributes(1), STALE), "STALE");
+      t.call("vaultUnwrap", call(bytes(72 + 65)), "RANGE");
+      t.ranges("vaultUnwrap", call(), "end");
+      allocating(t, "vaultUnwrap", call());
+    },
+  },
+  vaultOpenCheck: {
+    statuses: ["OK", "STALE", "MISUSE", "RANGE"],
+    run(t) {
+      const handle = theKek(t);
+      for (const count of [0, 1, 4, 5, 129]) {
+        const all = attributes(count);
+        const making: Call = {
+          inputs: [all],
+          reserve: count * 104,
+          args: ([a], out) => [handle, a!, count, 32, out],
+          secrets: (output) => unwrapped(KEK_MATERIAL, all, output),
+        };
+        const { output: wrapped } = t.call("vaultGenerateAndWrap", making);
+        if (count > 0) wrapped[(count - 1) * 104 + 60]! ^= 1;
+        const call = (key = handle): Call => ({
+          inputs: [all, wrapped],
+          reserve: count,
+          args: ([a, w], out) => [key, a!, w!, count, 32, out],
+        });
+        const { output } = t.call("vaultOpenCheck", call());
+        expect([...output]).toEqual(Array.from({ length: count }, (_, i) => (i < count - 1 ? 0 : 1)));
+        if (count !== 5) continue;
+        t.call("vaultOpenCheck", call(STALE), "STALE");
+        t.call("vaultOpenCheck", call(t.key(USAGE.WRAP, kek)), "MISUSE");
+        t.ranges("vaultOpenCheck", call());
+      }
+      // Records as long as a slot has room for, which no algorithm has: none of them opens.
+      const long: Call = {
+        inputs: [attributes(129), bytes(129 * 136, 5)],
+        reserve: 129,
+        args: ([a, w], out) => [handle, a!, w!, 129, 64, out],
+      };
+      expect(new Set(t.call("vaultOpenCheck", long).output)).toEqual(new Set([1]));
+    },
+  },
+  vaultRewrap: {
+    statuses: ["OK", "STALE", "MISUSE", "RANDOM", "RANGE"],
+    run(t) {
+      const [handle, next] = [theKek(t), theKek(t, 4)];
+      for (const count of [0, 1, 4, 5, 129, 300]) {
+        const all = attributes(count);
+        const making: Call = {
+          inputs: [all],
+          reserve: count * 104,
+          args: ([a], out) => [handle, a!, count, 32, out],
+          secrets: (output) => unwrapped(KEK_MATERIAL, all, output),
+        };
+        const { output: wrapped } = t.call("vaultGenerateAndWrap", making);
+        const broken = count > 1 ? [0, count - 1] : [];
+        for (const i of broken) wrapped[i * 104 + 60]! ^= 1;
+        const call = (from = handle, to = next): Call => ({
+          inputs: [all, wrapped],
+          reserve: count * 105,
+          args: ([a, w], out) => [from, to, a!, w!, count, 32, out],
+        });
+        const { output } = t.call("vaultRewrap", call());
+        for (let i = 0; i < count; i++) {
+          expect(output[count * 104 + i]).toBe(broken.includes(i) ? 1 : 0);
+          expect(at(output, i, 104).every((byte) => byte === 0)).toBe(broken.includes(i));
+        }
+        if (count !== 300) continue;
+        t.drawsLeft = 2;
+        t.call("vaultRewrap", call(), "RANDOM");
+        t.drawsLeft = Infinity;
+        t.call("vaultRewrap", call(STALE), "STALE");
+        t.call("vaultRewrap", call(handle, STALE), "STALE");
+        t.call("vaultRewrap", call(t.key(USAGE.WRAP, kek)), "MISUSE");
+        t.call("vaultRewrap", call(handle, t.key(USAGE.UNWRAP, kek)), "MISUSE");
+        t.ranges("vaultRewrap", call());
+      }
+    },
+  },
+  vaultDerive: {
+    statuses: ["OK", "STALE", "MISUSE", "SLOTS_EXHAUSTED", "RANGE"],
+    run(t) {
+      const parent = t.key(USAGE.DERIVE | ALL_CIPHER, { algorithm: 3, material: NEW_MATERIAL });
+      const call = (info = bytes(20, 5), child: Child = {}, key = parent): Call => {
+        const all = attributes(1, child);
+        const from = Uint8Array.from([...all.subarray(0, 8), ...info]);
+        return {
+          inputs: [all, info],
+          args: ([a, i], end) => [key, a!, i!, info.length, end],
+          key: () => model(child, 0, expand(sha256, subkey(NEW_MATERIAL, "derive"), from, 32)),
+        };
+      };
+      for (const length of [0, 1, 46, 47, 48, 1024]) t.call("vaultDerive", call(bytes(length, 5)));
+      for (const child of [
+        { usages: ALL_WRAP },
+        { flags: 1 },
+        { algorithm: 4, usages: 0 },
+        { algorithm: 9, usages: 0 },
+      ]) {
+        t.call("vaultDerive", call(bytes(9), child), "MISUSE");
+      }
+      t.call("vaultDerive", call(bytes(9), {}, t.key(ALL_CIPHER)), "MISUSE");
+      t.call("vaultDerive", call(bytes(9), {}, STALE), "STALE");
+      t.call("vaultDerive", call(bytes(1025)), "RANGE");
+      t.ranges("vaultDerive", call(), "end");
+      allocating(t, "vaultDerive", call());
+    },
+  },
+  vaultDeriveAndWrap: {
+    statuses: ["OK", "STALE", "MISUSE", "RANDOM", "RANGE"],
+    run(t) {
+      const handle = theKek(t);
+      const parent = t.key(USAGE.DERIVE | ALL_CIPHER, { algorithm: 3, material: NEW_MATERIAL });
+      const call = (
+        count: number,
+        infoLength: number,
+        child: Child = {},
+        from = parent,
+        to = handle,
+      ): Call => {
+        const all = attributes(count, child);
+        return {
+          inputs: [all, bytes(count * infoLength, 5)],
+          reserve: count * 104,
+          args: ([a, i], out) => [from, to, a!, i!, infoLength, count, out],
+          secrets: (output) => unwrapped(KEK_MATERIAL, all, output),
+        };
+      };
+      for (const [count, infoLength] of [
+        [0, 5],
+        [1, 0],
+        [5, 1024],
+        [128, 3],
+        [129, 3],
+      ] as const) {
+        t.call("vaultDeriveAndWrap", call(count, infoLength));
+      }
+      t.drawsLeft = 1;
+      t.call("vaultDeriveAndWrap", call(129, 3), "RANDOM");
+      t.drawsLeft = Infinity;
+      t.call("vaultDeriveAndWrap", call(3, 3, { usages: ALL_WRAP }), "MISUSE");
+      t.call("vaultDeriveAndWrap", call(3, 3, { flags: 1 }), "MISUSE");
+      t.call("vaultDeriveAndWrap", call(3, 3, {}, handle), "MISUSE");
+      t.call("vaultDeriveAndWrap", call(3, 3, {}, parent, parent), "MISUSE");
+      t.call("vaultDeriveAndWrap", call(3, 3, {}, STALE), "STALE");
+      t.call("vaultDeriveAndWrap", call(3, 3, {}, parent, STALE), "STALE");
+      t.ranges("vaultDeriveAndWrap", call(3, 3));
+    },
+  },
+};
