@@ -37,6 +37,7 @@ function timed(storage: StorageAdapter): { storage: StorageAdapter; spent: () =>
     get: (key) => measure(() => storage.get(key)),
     getMany: (keys) => measure(() => storage.getMany(keys)),
     list: (range, options) => storage.list(range, options),
+    count: (range) => measure(() => storage.count(range)),
     commit: (commit) => measure(() => storage.commit(commit)),
     close: () => storage.close(),
   };

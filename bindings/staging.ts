@@ -56,6 +56,13 @@ export class Staging {
     return at;
   }
 
+  /** As `put`, for bytes that the core changes in place: an output, room for others may follow right behind it. */
+  putInPlace(bytes: Uint8Array): number {
+    const at = this.#at;
+    this.#bytes.set(bytes, at);
+    return at;
+  }
+
   /** Copies 32-bit numbers in, little-endian as the core reads them. @returns their address */
   putWords(words: ArrayLike<number>): number {
     const at = this.#at;

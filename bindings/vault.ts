@@ -26,6 +26,11 @@ export interface RewrapResult extends Statuses {
   wrapped: Uint8Array;
 }
 
+export interface MoveResult extends Statuses {
+  /** SHA-256 of each row without its MAC, 32 bytes each. */
+  digests: Uint8Array;
+}
+
 /**
  * All methods throw `CORE_HANDLE_STALE` for a key that is gone and `CORE_HANDLE_MISUSE` where the key's algorithm or
  * usages forbid the call. Inputs are not modified; results are owned by the caller. Attributes: see `attributes.ts`.
@@ -118,6 +123,19 @@ export interface Vault {
     digests?: boolean,
   ): Uint8Array;
   recordCheckRows(key: Handle, prefix: Uint8Array, rows: Uint8Array, stride: number): Statuses;
+  /**
+   * Moves material records (docs/FORMATS.md) to another wrapping key, in place: `key` checks each row's MAC, the wrapped
+   * key is opened and wrapped anew, the storage key names the new wrapping key, the revision rises by one, and the row is
+   * sealed. A row that was not moved is zero: its status is 1 where its MAC is wrong, 2 where its key does not open.
+   */
+  moveRows(
+    key: Handle,
+    oldKek: Handle,
+    newKek: Handle,
+    prefix: Uint8Array,
+    rows: Uint8Array,
+    stride: number,
+  ): MoveResult;
 
   /** An age file key under a managed key: 88 bytes. */
   ageWrapFileKey(key: Handle, aad: Uint8Array, fileKey: Handle): Uint8Array;
@@ -548,15 +566,13 @@ export function vaultOf({ abi, staging }: Instance): Vault {
       const count = rowCount(rows, stride);
       const digestLength = digests ? MAC_LENGTH : 0;
       const result = new Uint8Array(count * digestLength);
-      pieces(count, 3 * stride + 36 + digestLength, (from, n) => {
-        staging.begin(PREFIX_LENGTH + n * (3 * stride + 36 + digestLength), 4);
+      pieces(count, stride + digestLength, (from, n) => {
+        staging.begin(PREFIX_LENGTH + n * (stride + digestLength), 2);
         const prefixAt = staging.put(prefix);
-        const rowsAt = staging.put(rows.subarray(from * stride, (from + n) * stride));
-        const work = staging.reserve(n * (stride + 36));
-        const out = staging.reserve(n * (stride + digestLength));
-        check(abi.vaultRecordSealRows(key, prefixAt, rowsAt, stride, n, digests ? 1 : 0, work, out));
-        staging.takeInto(out, n * stride, rows, from * stride);
-        if (digests) staging.takeInto(out + n * stride, n * digestLength, result, from * digestLength);
+        const rowsAt = staging.putInPlace(rows.subarray(from * stride, (from + n) * stride));
+        check(abi.vaultRecordSealRows(key, prefixAt, stride, n, digests ? 1 : 0, rowsAt));
+        staging.takeInto(rowsAt, n * stride, rows, from * stride);
+        if (digests) staging.takeInto(rowsAt + n * stride, n * digestLength, result, from * digestLength);
       });
       return result;
     },
@@ -566,16 +582,37 @@ export function vaultOf({ abi, staging }: Instance): Vault {
       exactly(prefix, PREFIX_LENGTH, "prefix");
       const count = rowCount(rows, stride);
       const statuses = new Uint8Array(count);
-      pieces(count, 2 * stride + 37, (from, n) => {
-        staging.begin(PREFIX_LENGTH + n * (2 * stride + 37), 4);
+      pieces(count, stride + 1, (from, n) => {
+        staging.begin(PREFIX_LENGTH + n * (stride + 1), 3);
         const prefixAt = staging.put(prefix);
         const rowsAt = staging.put(rows.subarray(from * stride, (from + n) * stride));
-        const work = staging.reserve(n * (stride + 36));
         const out = staging.reserve(n);
-        check(abi.vaultRecordCheckRows(key, prefixAt, rowsAt, stride, n, work, out));
+        check(abi.vaultRecordCheckRows(key, prefixAt, rowsAt, stride, n, out));
         staging.takeInto(out, n, statuses, from);
       });
       return failures(statuses);
+    },
+
+    moveRows(key, oldKek, newKek, prefix, rows, stride) {
+      handle(key);
+      handle(oldKek);
+      handle(newKek);
+      exactly(prefix, PREFIX_LENGTH, "prefix");
+      const count = rowCount(rows, stride);
+      const digests = new Uint8Array(count * MAC_LENGTH);
+      const statuses = new Uint8Array(count);
+      const each = stride + MAC_LENGTH + 1;
+      pieces(count, each, (from, n) => {
+        staging.begin(PREFIX_LENGTH + n * each, 2);
+        const prefixAt = staging.put(prefix);
+        const rowsAt = staging.putInPlace(rows.subarray(from * stride, (from + n) * stride));
+        const digestsAt = rowsAt + n * stride;
+        check(abi.vaultMoveRows(key, oldKek, newKek, prefixAt, stride, n, rowsAt));
+        staging.takeInto(rowsAt, n * stride, rows, from * stride);
+        staging.takeInto(digestsAt, n * MAC_LENGTH, digests, from * MAC_LENGTH);
+        staging.takeInto(digestsAt + n * MAC_LENGTH, n, statuses, from);
+      });
+      return { ...failures(statuses), digests };
     },
 
     ageWrapFileKey(key, aad, fileKey) {

@@ -2,6 +2,7 @@
 import { FAIL_RANGE } from "../abi";
 import { finish, fits, inStaging, MAX_COUNT, totalLength } from "../memory/wipe";
 import { slotOf } from "../vault/slots";
+import { checkRows, moveRows, sealRows } from "../vault/rows";
 import * as use from "../vault/use";
 
 const MAC_LENGTH: u64 = 32;
@@ -48,49 +49,56 @@ export function vaultRecordCheck(
 }
 
 /**
- * `work`: `count` × (`stride` + 36) bytes of staging before `out`. `out`: the rows, and when `digests` is 1 then 32 bytes
- * each.
+ * Seals rows in place: each ends in 32 bytes of room for its MAC. `rows`: `count` × `stride` bytes, and when `digests` is
+ * 1 then room for 32 bytes each.
  */
 export function vaultRecordSealRows(
   handle: u32,
   prefix: usize,
-  rows: usize,
   stride: i32,
   count: i32,
   digests: i32,
-  work: usize,
-  out: usize,
+  rows: usize,
 ): i32 {
   const outLength = (<u64>stride + (digests == 1 ? 32 : 0)) * count;
-  if (!validRows(prefix, rows, stride, count, work) || !inStaging(out, outLength)) {
-    return finish(FAIL_RANGE, out, 0);
-  }
-  return finish(use.recordSealRows(slotOf(handle), prefix, rows, stride, count, digests == 1, work, out), out, outLength);
+  if (!validRows(prefix, stride, count) || !inStaging(rows, outLength)) return finish(FAIL_RANGE, rows, 0);
+  return finish(sealRows(slotOf(handle), prefix, stride, count, digests == 1, rows), rows, outLength);
 }
 
-/** `work`: `count` × (`stride` + 36) bytes of staging before `out`. `out`: `count` status bytes. */
+/** `out`: `count` status bytes. */
 export function vaultRecordCheckRows(
   handle: u32,
   prefix: usize,
   rows: usize,
   stride: i32,
   count: i32,
-  work: usize,
   out: usize,
 ): i32 {
-  if (!validRows(prefix, rows, stride, count, work) || !inStaging(out, count)) {
+  if (!validRows(prefix, stride, count) || !inStaging(rows, <u64>stride * count) || !inStaging(out, count)) {
     return finish(FAIL_RANGE, out, 0);
   }
-  return finish(use.recordCheckRows(slotOf(handle), prefix, rows, stride, count, work, out), out, count);
+  return finish(checkRows(slotOf(handle), prefix, rows, stride, count, out), out, count);
 }
 
-function validRows(prefix: usize, rows: usize, stride: i32, count: i32, work: usize): bool {
-  return (
-    fits(count) &&
-    count <= MAX_COUNT &&
-    stride >= 32 &&
-    inStaging(prefix, 64) &&
-    inStaging(rows, <u64>stride * count) &&
-    inStaging(work, (<u64>stride + 36) * count)
-  );
+/**
+ * Moves material records in rows to another wrapping key, in place. `mac` checks them and seals them anew. `rows`: `count`
+ * × `stride` bytes, then room for 32 bytes of digest and one status byte each.
+ */
+export function vaultMoveRows(
+  mac: u32,
+  oldKek: u32,
+  newKek: u32,
+  prefix: usize,
+  stride: i32,
+  count: i32,
+  rows: usize,
+): i32 {
+  const outLength = (<u64>stride + 33) * count;
+  if (!validRows(prefix, stride, count) || !inStaging(rows, outLength)) return finish(FAIL_RANGE, rows, 0);
+  const status = moveRows(slotOf(mac), slotOf(oldKek), slotOf(newKek), prefix, stride, count, rows);
+  return finish(status, rows, outLength);
+}
+
+function validRows(prefix: usize, stride: i32, count: i32): bool {
+  return fits(count) && count <= MAX_COUNT && stride >= 32 && inStaging(prefix, 64);
 }

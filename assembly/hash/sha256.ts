@@ -115,7 +115,7 @@ function hashFrom(start: usize, prefixLength: u64, data: usize, length: i32): vo
  *
  * @returns how many messages; 1 for "not in lanes".
  */
-function takeGroup(message: usize, lengths: usize, count: i32): i32 {
+function takeGroup(message: usize, lengths: usize, gap: usize, count: i32): i32 {
   const taken = min(count, 4);
   let sum: u32 = 0;
   let most: u32 = 0;
@@ -129,57 +129,60 @@ function takeGroup(message: usize, lengths: usize, count: i32): i32 {
     }
     store<u32>(LANES_GROUP + lane * 4, message);
     store<u32>(LANES_GROUP + lane * 4, length, 16);
-    message += length;
+    message += length + <u32>gap;
   }
   // A block in four lanes takes 1.7 times as long as one block alone.
   return sum * 4 > most * 7 ? taken : 1;
 }
 
 /**
- * Hashes or MACs messages that lie back to back, each from the same start state; four at a time
- * unless their lengths are too far apart.
+ * Hashes or MACs messages, each from the same start state; four at a time unless their lengths are too far apart.
  *
  * @param start - 8 × u32 that have absorbed `prefixLength` bytes, a multiple of 64.
  * @param outer - HMAC's outer state: each digest then goes through the outer hash. Or 0.
- * @param second - whether the plain SHA-256 of each message is written too, at `out` + 32.
  * @param lengths - `count` × u32, little-endian.
- * @param out - 32 bytes a message (64 with `second`), `outStride` bytes apart.
+ * @param gap - bytes between the end of a message and the next one.
+ * @param out - 32 bytes a message, `outStride` bytes apart.
+ * @param digests - where the plain SHA-256 of each message is written too, `digestStride` bytes apart. Or 0.
  */
 export function hashMessages(
   start: usize,
   prefixLength: u64,
   outer: usize,
-  second: bool,
   messages: usize,
   lengths: usize,
+  gap: usize,
   count: i32,
   out: usize,
-  outStride: i32,
+  outStride: usize,
+  digests: usize,
+  digestStride: usize,
 ): void {
   while (count > 0) {
     let taken = 1;
-    if (ASC_FEATURE_SIMD) taken = takeGroup(messages, lengths, count);
+    if (ASC_FEATURE_SIMD) taken = takeGroup(messages, lengths, gap, count);
     if (ASC_FEATURE_SIMD && taken > 1) {
       lanesSplat(start, LANES_STATE);
-      if (second) lanesSplat(INITIAL_STATE, LANES_SECOND);
-      lanesAbsorb(0x80, prefixLength, 0, second);
+      if (digests) lanesSplat(INITIAL_STATE, LANES_SECOND);
+      lanesAbsorb(0x80, prefixLength, 0, digests != 0);
       if (outer) lanesOuter(outer);
       lanesStore(LANES_STATE, out, outStride, taken);
-      if (second) lanesStore(LANES_SECOND, out + 32, outStride, taken);
+      if (digests) lanesStore(LANES_SECOND, digests, digestStride, taken);
     } else {
+      if (digests) {
+        hashFrom(INITIAL_STATE, 0, messages, load<u32>(lengths));
+        storeDigest(HASH_STATE, digests);
+      }
       hashFrom(start, prefixLength, messages, load<u32>(lengths));
       if (outer) absorbOuter(outer);
       storeDigest(HASH_STATE, out);
-      if (second) {
-        hashFrom(INITIAL_STATE, 0, messages, load<u32>(lengths));
-        storeDigest(HASH_STATE, out + 32);
-      }
     }
     count -= taken;
-    out += taken * outStride;
     for (; taken > 0; taken--) {
-      messages += load<u32>(lengths);
+      messages += <usize>load<u32>(lengths) + gap;
       lengths += 4;
+      out += outStride;
+      if (digests) digests += digestStride;
     }
   }
   hashWipe();
@@ -191,56 +194,4 @@ export function sha256(data: usize, length: i32, out: usize): void {
   hashFrom(INITIAL_STATE, 0, data, length);
   storeDigest(HASH_STATE, out);
   hashWipe();
-}
-
-/** Sets `state`, 8 × u32 in native order, to the state before the first block. */
-export function sha256Init(state: usize): void {
-  copyState(INITIAL_STATE, state);
-}
-
-/** Absorbs `blocks` × 64 bytes into `state`. */
-export function sha256Blocks(state: usize, data: usize, blocks: i32): void {
-  absorbBlocks(state, data, blocks);
-  hashWipe();
-}
-
-/**
- * Absorbs the last bytes and the padding, and writes the digest.
- *
- * @param state - 8 × u32. Used up: it holds the digest's words afterwards.
- * @param tail - the `tailLength` bytes that were not absorbed yet.
- * @param totalLength - bytes of the whole message, the tail included.
- * @param out - 32 bytes, big-endian.
- */
-export function sha256Finish(state: usize, tail: usize, tailLength: i32, totalLength: u64, out: usize): void {
-  absorbPadding(state, absorb(state, 0, tail, tailLength), totalLength);
-  storeDigest(state, out);
-  hashWipe();
-}
-
-/**
- * Writes SHA-256 of each of `count` messages that lie back to back.
- *
- * @param lengths - `count` × u32, little-endian: bytes of each message. Public.
- * @param out - 32 bytes a message, `outStride` bytes apart.
- */
-export function sha256Batch(messages: usize, lengths: usize, count: i32, out: usize, outStride: i32): void {
-  hashMessages(INITIAL_STATE, 0, 0, false, messages, lengths, count, out, outStride);
-}
-
-/**
- * As `sha256Batch`, each message being the continuation of `state`.
- *
- * @param state - 8 × u32 that have absorbed `prefixLength` bytes, a multiple of 64. Not modified.
- */
-export function sha256BatchFrom(
-  state: usize,
-  prefixLength: u64,
-  messages: usize,
-  lengths: usize,
-  count: i32,
-  out: usize,
-  outStride: i32,
-): void {
-  hashMessages(state, prefixLength, 0, false, messages, lengths, count, out, outStride);
 }

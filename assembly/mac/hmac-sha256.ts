@@ -80,38 +80,29 @@ export function hmacSha256Two(
 }
 
 /**
- * Writes the MAC of each of `count` messages that lie back to back.
+ * Writes the MAC of each of `count` messages.
  *
  * @param prefix - 64 bytes that every message is taken to begin with, absorbed once; or 0 for none.
  * @param lengths - `count` × u32, little-endian: bytes of each message without the prefix. Public.
+ * @param gap - bytes between the end of a message and the next one.
  * @param out - 32 bytes a message, `outStride` bytes apart.
+ * @param digests - where SHA-256 of each message without the prefix is written, `digestStride` bytes apart; or 0.
  */
-export function hmacSha256Batch(
-  mid: usize,
-  prefix: usize,
-  messages: usize,
-  lengths: usize,
-  count: i32,
-  out: usize,
-  outStride: i32,
-): void {
-  macMessages(mid, prefix, false, messages, lengths, count, out, outStride);
-}
-
-/** As `hmacSha256Batch`; with `digests`, SHA-256 of each message without the prefix follows its MAC. */
 export function macMessages(
   mid: usize,
   prefix: usize,
-  digests: bool,
   messages: usize,
   lengths: usize,
+  gap: usize,
   count: i32,
   out: usize,
-  outStride: i32,
+  outStride: usize,
+  digests: usize,
+  digestStride: usize,
 ): void {
   copyState(mid, START);
   if (prefix) absorbBlocks(START, prefix, 1);
   const absorbed: u64 = prefix ? 128 : 64;
-  hashMessages(START, absorbed, mid + 32, digests, messages, lengths, count, out, outStride);
+  hashMessages(START, absorbed, mid + 32, messages, lengths, gap, count, out, outStride, digests, digestStride);
   memory.fill(START, 0, 32);
 }

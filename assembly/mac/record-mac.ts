@@ -12,26 +12,6 @@ import { macMessages } from "./hmac-sha256";
 const EXPECTED: usize = KDF_SCRATCH + 128;
 const PART: i32 = 64;
 
-/**
- * Writes MAC ‖ SHA-256 of each record.
- *
- * @param mid - HMAC midstate of the MAC key, 64 bytes.
- * @param prefix - 64 bytes, in the MAC but not in the digest.
- * @param messages - the records back to back, at any alignment.
- * @param lengths - `count` × u32, little-endian. Public.
- * @param out - 64 bytes a record: MAC (32), SHA-256 of the record (32).
- */
-export function recordSeal(
-  mid: usize,
-  prefix: usize,
-  messages: usize,
-  lengths: usize,
-  count: i32,
-  out: usize,
-): void {
-  macMessages(mid, prefix, true, messages, lengths, count, out, 64);
-}
-
 /** Whether 32 bytes differ, in constant time: 0 or 1. */
 function differ(a: usize, b: usize): i32 {
   let difference: u64 = 0;
@@ -42,7 +22,8 @@ function differ(a: usize, b: usize): i32 {
 /**
  * Checks the MAC of each record; each comparison takes the same time whatever the bytes.
  *
- * @param macs - `count` × 32 bytes, as `recordSeal` wrote them.
+ * @param gap - bytes between the end of a record and the next one.
+ * @param macs - 32 bytes a record, `macStride` bytes apart.
  * @param statuses - `count` bytes: 0 where the MAC is right, 1 where it is wrong.
  * @returns how many are wrong.
  */
@@ -51,21 +32,23 @@ export function recordCheck(
   prefix: usize,
   messages: usize,
   lengths: usize,
+  gap: usize,
   macs: usize,
+  macStride: usize,
   count: i32,
   statuses: usize,
 ): i32 {
   let failed = 0;
   while (count > 0) {
     const part = min(count, PART);
-    macMessages(mid, prefix, false, messages, lengths, part, EXPECTED, 32);
+    macMessages(mid, prefix, messages, lengths, gap, part, EXPECTED, 32, 0, 0);
     for (let i = 0; i < part; i++) {
       const status = differ(EXPECTED + i * 32, macs);
       store<u8>(statuses, status);
       failed += status;
-      messages += load<u32>(lengths);
+      messages += <usize>load<u32>(lengths) + gap;
       lengths += 4;
-      macs += 32;
+      macs += macStride;
       statuses++;
     }
     count -= part;

@@ -2,7 +2,7 @@
 import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_PARAMETER, FAIL_RANDOM, OK } from "../abi";
 import { aeadOpen, aeadSeal, TAG_LENGTH } from "../cipher/chacha20-poly1305";
 import { hkdfSha256 } from "../kdf/hkdf-sha256";
-import { hmacSha256, hmacSha256Batch, hmacSha256Key, macMessages } from "../mac/hmac-sha256";
+import { hmacSha256, hmacSha256Key, macMessages } from "../mac/hmac-sha256";
 import { recordCheck } from "../mac/record-mac";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { AGE_HEADER, AGE_HEADER_LENGTH, AGE_PAYLOAD, AGE_PAYLOAD_LENGTH } from "./labels";
@@ -124,7 +124,7 @@ export function macMany(slot: usize, messages: usize, lengths: usize, count: i32
   const status = requireUsage(slot, MAC_GENERATE);
   if (status != OK) return status;
   macMid(slot, MID);
-  hmacSha256Batch(MID, 0, messages, lengths, count, out, 32);
+  macMessages(MID, 0, messages, lengths, 0, count, out, 32, 0, 0);
   wipe();
   return OK;
 }
@@ -142,7 +142,8 @@ export function recordSealMany(
   const status = requireUsage(slot, MAC_GENERATE);
   if (status != OK) return status;
   recordMid(slot, MID);
-  macMessages(MID, prefix, digests, messages, lengths, count, out, digests ? 64 : 32);
+  const stride: usize = digests ? 64 : 32;
+  macMessages(MID, prefix, messages, lengths, 0, count, out, stride, digests ? out + 32 : 0, stride);
   wipe();
   return OK;
 }
@@ -160,82 +161,9 @@ export function recordCheckMany(
   const status = requireUsage(slot, MAC_VERIFY);
   if (status != OK) return status;
   recordMid(slot, MID);
-  recordCheck(MID, prefix, messages, lengths, macs, count, out);
+  recordCheck(MID, prefix, messages, lengths, 0, macs, 32, count, out);
   wipe();
   return OK;
-}
-
-/**
- * Seals rows of one length, `stride` bytes each, whose last 32 bytes are room for the MAC.
- *
- * @param work - scratch in staging, `count` × (`stride` + 36) bytes, wiped by the caller
- * @param out - the rows with their MACs, then, with `digests`, 32 bytes of digest each
- */
-export function recordSealRows(
-  slot: usize,
-  prefix: usize,
-  rows: usize,
-  stride: usize,
-  count: i32,
-  digests: bool,
-  work: usize,
-  out: usize,
-): i32 {
-  const status = requireUsage(slot, MAC_GENERATE);
-  if (status != OK) return status;
-  const length = stride - 32;
-  const messages = work + <usize>count * 4;
-  const sealed = messages + <usize>count * length;
-  const sealedSize: usize = digests ? 64 : 32;
-  gatherRows(rows, stride, count, work, messages);
-  recordMid(slot, MID);
-  macMessages(MID, prefix, digests, messages, work, count, sealed, <i32>sealedSize);
-  wipe();
-  memory.copy(out, rows, <usize>count * stride);
-  const digestsAt = out + <usize>count * stride;
-  for (let i = 0; i < count; i++) {
-    const from = sealed + <usize>i * sealedSize;
-    copy32(from, out + <usize>i * stride + length);
-    if (digests) copy32(from + 32, digestsAt + <usize>i * 32);
-  }
-  return OK;
-}
-
-@inline
-function copy32(from: usize, to: usize): void {
-  for (let i: usize = 0; i < 32; i += 8) store<u64>(to + i, load<u64>(from + i));
-}
-
-/** Checks rows as `recordSealRows` made them. `work`: `count` × (4 + `stride`) bytes. `out`: one status byte a row. */
-export function recordCheckRows(
-  slot: usize,
-  prefix: usize,
-  rows: usize,
-  stride: usize,
-  count: i32,
-  work: usize,
-  out: usize,
-): i32 {
-  const status = requireUsage(slot, MAC_VERIFY);
-  if (status != OK) return status;
-  const length = stride - 32;
-  const messages = work + <usize>count * 4;
-  const macs = messages + <usize>count * length;
-  gatherRows(rows, stride, count, work, messages);
-  for (let i = 0; i < count; i++) copy32(rows + <usize>i * stride + length, macs + <usize>i * 32);
-  recordMid(slot, MID);
-  recordCheck(MID, prefix, messages, work, macs, count, out);
-  wipe();
-  return OK;
-}
-
-/** The rows without their last 32 bytes, back to back, and the lengths that go with them. */
-function gatherRows(rows: usize, stride: usize, count: i32, lengths: usize, messages: usize): void {
-  const length = stride - 32;
-  for (let i = 0; i < count; i++) {
-    store<u32>(lengths + <usize>i * 4, <u32>length);
-    memory.copy(messages + <usize>i * length, rows + <usize>i * stride, length);
-  }
 }
 
 /** @param out - 88 bytes */

@@ -22,7 +22,7 @@ import { deriveMid, wrapKeys } from "./subkeys";
 
 export const ATTRIBUTES: usize = 48;
 const COMMIT: usize = 32;
-const NONCE: usize = 24;
+export const NONCE: usize = 24;
 const TAG: usize = 16;
 export const OVERHEAD: usize = COMMIT + NONCE + TAG;
 
@@ -30,17 +30,17 @@ const FORMAT: u8 = 1;
 const WRAP_XCHACHA20_POLY1305: u8 = 1;
 
 /** Records handled at once. Scratch: plaintext keys, random bytes, attributes, statuses, and a midstate with an info. */
-const PIECE: i32 = 128;
+export const PIECE: i32 = 128;
 const KEYS: usize = VAULT_SCRATCH + 256;
-const RANDOM: usize = KEYS + PIECE * 32;
-const NEW_ATTRIBUTES: usize = RANDOM + PIECE * 24;
-const STATUSES: usize = NEW_ATTRIBUTES + PIECE * 48;
+export const RANDOM: usize = KEYS + PIECE * 32;
+export const NEW_ATTRIBUTES: usize = RANDOM + PIECE * 24;
+export const STATUSES: usize = NEW_ATTRIBUTES + PIECE * 48;
 const MID: usize = STATUSES + PIECE;
 const INFO: usize = MID + 64;
 export const MAX_INFO: i32 = 1024;
 const SCRATCH_USED: usize = PIECE * (32 + 24 + 48 + 1) + 64 + 8 + MAX_INFO;
 
-function wipe(): void {
+export function wipe(): void {
   memory.fill(KEYS, 0, SCRATCH_USED);
 }
 
@@ -77,7 +77,7 @@ function wellFormed(attributes: usize, kek: usize, length: i32): bool {
 }
 
 /** Writes wrapping key and version into attributes. */
-function setKek(attributes: usize, kek: usize): void {
+export function setKek(attributes: usize, kek: usize): void {
   copyWords(kek + 16, 16, attributes + 28);
   store<u32>(attributes, bswap(load<u32>(kek, 12)), 44);
 }
@@ -96,14 +96,23 @@ function attributesOfSlot(slot: usize, kek: usize, out: usize): void {
 
 /** Copies a few 8-byte words: `memory.copy` is a call of the host for as little as this. */
 @inline
-function copyWords(from: usize, length: usize, to: usize): void {
+export function copyWords(from: usize, length: usize, to: usize): void {
   for (let i: usize = 0; i < length; i += 8) store<u64>(to + i, load<u64>(from + i));
 }
 
-/** Wraps `count` keys of `length` bytes from KEYS into `out`. Nonces are drawn by the caller, into RANDOM. */
-function sealPiece(kek: usize, attributes: usize, length: usize, count: i32, out: usize): void {
+/**
+ * Wraps `count` keys of `length` bytes from KEYS into records `stride` bytes apart. Nonces are drawn by the caller, into
+ * RANDOM.
+ */
+export function sealPiece(
+  kek: usize,
+  attributes: usize,
+  length: usize,
+  count: i32,
+  out: usize,
+  stride: usize,
+): void {
   const subkeys = wrapKeys(kek);
-  const stride = OVERHEAD + length;
   for (let i = 0; i < count; i++) {
     const record = out + <usize>i * stride;
     copyWords(subkeys + 32, COMMIT, record);
@@ -135,13 +144,19 @@ function commitsDiffer(a: usize, b: usize): u8 {
 }
 
 /**
- * Unwraps `count` records into KEYS; STATUSES tells which opened, and a failed one's key is zero.
+ * Unwraps `count` records, `stride` bytes apart, into KEYS; STATUSES tells which opened, and a failed one's key is zero.
  *
  * @returns how many failed
  */
-function openPiece(kek: usize, attributes: usize, wrapped: usize, length: usize, count: i32): i32 {
+export function openPiece(
+  kek: usize,
+  attributes: usize,
+  wrapped: usize,
+  stride: usize,
+  length: usize,
+  count: i32,
+): i32 {
   const subkeys = wrapKeys(kek);
-  const stride = OVERHEAD + length;
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const foreign = commitsDiffer(wrapped + <usize>i * stride, subkeys + 32);
@@ -205,6 +220,7 @@ export function generateAndWrap(kek: usize, attributes: usize, count: i32, lengt
       length,
       piece,
       out + <usize>done * stride,
+      stride,
     );
   }
   wipe();
@@ -232,7 +248,7 @@ export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32,
       memory.copy(KEYS + <usize>(i * length), slot + MATERIAL, length);
       attributesOfSlot(slot, kek, NEW_ATTRIBUTES + <usize>i * ATTRIBUTES);
     }
-    sealPiece(kek, NEW_ATTRIBUTES, length, piece, out + <usize>done * stride);
+    sealPiece(kek, NEW_ATTRIBUTES, length, piece, out + <usize>done * stride, stride);
   }
   wipe();
   return OK;
@@ -242,7 +258,7 @@ export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32,
 export function unwrapOne(kek: usize, attributes: usize, wrapped: usize, length: i32): i32 {
   const status = requireUsage(kek, UNWRAP);
   if (status != OK) return -status;
-  if (openPiece(kek, attributes, wrapped, length, 1) != 0) {
+  if (openPiece(kek, attributes, wrapped, OVERHEAD + <usize>length, length, 1) != 0) {
     wipe();
     return -FAIL_AUTHENTICATION;
   }
@@ -273,7 +289,7 @@ export function openCheck(
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
     const from = wrapped + <usize>done * stride;
-    openPiece(kek, attributes + <usize>done * ATTRIBUTES, from, length, piece);
+    openPiece(kek, attributes + <usize>done * ATTRIBUTES, from, stride, length, piece);
     memory.copy(out + <usize>done, STATUSES, piece);
   }
   wipe();
@@ -307,10 +323,10 @@ export function rewrap(
       wipe();
       return FAIL_RANDOM;
     }
-    const failed = openPiece(oldKek, old, wrapped + <usize>done * stride, length, piece);
+    const failed = openPiece(oldKek, old, wrapped + <usize>done * stride, stride, length, piece);
     memory.copy(NEW_ATTRIBUTES, old, <usize>piece * ATTRIBUTES);
     for (let i = 0; i < piece; i++) setKek(NEW_ATTRIBUTES + <usize>i * ATTRIBUTES, newKek);
-    sealPiece(newKek, NEW_ATTRIBUTES, length, piece, target);
+    sealPiece(newKek, NEW_ATTRIBUTES, length, piece, target, stride);
     memory.copy(statuses + <usize>done, STATUSES, piece);
     if (failed == 0) continue;
     // What did not open must not leave as a wrapped key of zeros.
@@ -385,7 +401,8 @@ export function deriveAndWrap(
       const one = attributes + <usize>(done + i) * ATTRIBUTES;
       deriveMaterial(one, infos + <usize>((done + i) * infoLength), infoLength, KEYS + <usize>i * 32);
     }
-    sealPiece(kek, attributes + <usize>done * ATTRIBUTES, 32, piece, out + <usize>done * (OVERHEAD + 32));
+    const stride = OVERHEAD + 32;
+    sealPiece(kek, attributes + <usize>done * ATTRIBUTES, 32, piece, out + <usize>done * stride, stride);
   }
   wipe();
   return OK;

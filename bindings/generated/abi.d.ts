@@ -340,15 +340,13 @@ declare namespace __AdaptedExports {
    * assembly/calls/vault-records/vaultRecordSealRows
    * @param handle `u32`
    * @param prefix `usize`
-   * @param rows `usize`
    * @param stride `i32`
    * @param count `i32`
    * @param digests `i32`
-   * @param work `usize`
-   * @param out `usize`
+   * @param rows `usize`
    * @returns `i32`
    */
-  export function vaultRecordSealRows(handle: number, prefix: number, rows: number, stride: number, count: number, digests: number, work: number, out: number): number;
+  export function vaultRecordSealRows(handle: number, prefix: number, stride: number, count: number, digests: number, rows: number): number;
   /**
    * assembly/calls/vault-records/vaultRecordCheckRows
    * @param handle `u32`
@@ -356,11 +354,22 @@ declare namespace __AdaptedExports {
    * @param rows `usize`
    * @param stride `i32`
    * @param count `i32`
-   * @param work `usize`
    * @param out `usize`
    * @returns `i32`
    */
-  export function vaultRecordCheckRows(handle: number, prefix: number, rows: number, stride: number, count: number, work: number, out: number): number;
+  export function vaultRecordCheckRows(handle: number, prefix: number, rows: number, stride: number, count: number, out: number): number;
+  /**
+   * assembly/calls/vault-records/vaultMoveRows
+   * @param mac `u32`
+   * @param oldKek `u32`
+   * @param newKek `u32`
+   * @param prefix `usize`
+   * @param stride `i32`
+   * @param count `i32`
+   * @param rows `usize`
+   * @returns `i32`
+   */
+  export function vaultMoveRows(mac: number, oldKek: number, newKek: number, prefix: number, stride: number, count: number, rows: number): number;
   /**
    * assembly/calls/vault-age/vaultAgeWrap
    * @param handle `u32`

@@ -8,7 +8,16 @@
 import { concat, copyInto } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { wellKnownId, type Id } from "../foundation/ids.js";
-import { ATTRIBUTES_FORMAT, ATTRIBUTES_LENGTH, encodeAttributes, wrappedLength } from "./core.js";
+import {
+  ATTRIBUTES_FORMAT,
+  ATTRIBUTES_LENGTH,
+  encodeAttributes,
+  type Handle,
+  type Vault,
+  wrappedLength,
+} from "./core.js";
+import { MAC_LENGTH, type RecordKey } from "./records.js";
+import { rowsOfEntries, type UniformRows } from "./uniform.js";
 
 /** The ids of the two keys that every store has: what everything hangs on, and what MACs the records. */
 export const ROOT_ID: Id = wellKnownId("keyloom-root");
@@ -16,6 +25,9 @@ export const MAC_ID: Id = wellKnownId("keyloom-mac");
 
 /** The attribute bytes that the body begins with. */
 export const FIXED_ATTRIBUTES = 8;
+
+/** The longest key that is stored wrapped. */
+const MAX_WRAPPED_KEY = 32;
 
 export interface MaterialAttributes {
   algorithm: number;
@@ -67,4 +79,38 @@ export function splitMaterial(
   const attributes = new Uint8Array(ATTRIBUTES_LENGTH);
   attributesInto(concat(storageKey, body), 0, storageKey.length, attributes, 0);
   return { attributes, wrapped: body.subarray(FIXED_ATTRIBUTES) };
+}
+
+/**
+ * Moves material records, read from the store and all of one length, under another wrapping key: each is believed first,
+ * then wrapped anew, at its new path with its next revision, and sealed.
+ *
+ * @returns the rows to put, and their digests, 32 bytes each
+ * @throws {KeyloomError} `STORE_DAMAGED` with the storage key of the first record whose MAC is wrong or whose key does not
+ * open
+ */
+export function moveMaterial(
+  vault: Vault,
+  key: RecordKey,
+  from: Handle,
+  to: Handle,
+  entries: readonly { key: Uint8Array; value: Uint8Array }[],
+): { rows: UniformRows; digests: Uint8Array } {
+  const rows = rowsOfEntries(entries);
+  // No key of an algorithm is as short or as long as this.
+  const length = rows.stride - rows.bodyAt - FIXED_ATTRIBUTES - wrappedLength(0) - MAC_LENGTH;
+  if (length <= 0 || length > MAX_WRAPPED_KEY) {
+    throw new KeyloomError("STORE_DAMAGED", {
+      message: "wrapped material has an unknown layout",
+      storageKey: entries[0]!.key,
+    });
+  }
+  const moved = vault.moveRows(key.handle, from, to, key.prefix, rows.buffer, rows.stride);
+  if (moved.failed === 0) return { rows, digests: moved.digests };
+  const first = moved.statuses.findIndex((status) => status !== 0);
+  const forged = moved.statuses[first] === 1;
+  throw new KeyloomError("STORE_DAMAGED", {
+    message: forged ? "a record's MAC is wrong" : `${moved.failed} wrapped keys of a batch do not open`,
+    storageKey: entries[first]!.key,
+  });
 }

@@ -3,9 +3,8 @@
  *
  * A row is `storage key ‖ head ‖ body ‖ MAC`, so that key and value of a put are views of it.
  */
-import { KeyloomError } from "../foundation/errors.js";
-import { copyInto, getU32, putU32 } from "../foundation/bytes.js";
-import { encodeHead, MAC_LENGTH, RECORD_FORMAT, RECORD_HEAD_LENGTH, type RecordKey } from "./records.js";
+import { RunCopier } from "../foundation/bytes.js";
+import { encodeHead, MAC_LENGTH, RECORD_HEAD_LENGTH, type RecordKey } from "./records.js";
 import type { Vault } from "./core.js";
 
 export interface UniformRows {
@@ -47,29 +46,13 @@ export function uniformRows(
 export function rowsOfEntries(entries: readonly { key: Uint8Array; value: Uint8Array }[]): UniformRows {
   const first = entries[0]!;
   const rows = emptyRows(first.key.length, first.value.length, entries.length);
-  const { buffer, stride, keyLength } = rows;
-  for (let i = 0; i < entries.length; i++) {
-    const { key, value } = entries[i]!;
-    copyInto(key, 0, keyLength, buffer, i * stride);
-    buffer.set(value, i * stride + keyLength);
+  const copier = new RunCopier(rows.buffer);
+  for (const { key, value } of entries) {
+    copier.add(key);
+    copier.add(value);
   }
+  copier.end();
   return rows;
-}
-
-/**
- * Believes rows read from the store, or doesn't.
- *
- * @throws {KeyloomError} `STORE_DAMAGED` with the storage key of the first row whose format or MAC is wrong
- */
-export function checkUniform(vault: Vault, key: RecordKey, rows: UniformRows): void {
-  const { statuses } = vault.recordCheckRows(key.handle, key.prefix, rows.buffer, rows.stride);
-  for (let i = 0; i < rows.count; i++) {
-    if (statuses[i] === 0 && rows.buffer[i * rows.stride + rows.keyLength] === RECORD_FORMAT) continue;
-    throw new KeyloomError("STORE_DAMAGED", {
-      message: "a record's MAC is wrong",
-      storageKey: rowKey(rows, i),
-    });
-  }
 }
 
 /**
@@ -79,14 +62,6 @@ export function checkUniform(vault: Vault, key: RecordKey, rows: UniformRows): v
  */
 export function sealUniform(vault: Vault, key: RecordKey, rows: UniformRows, digests = true): Uint8Array {
   return vault.recordSealRows(key.handle, key.prefix, rows.buffer, rows.stride, digests);
-}
-
-/** Counts a row's revision up by one: what is sealed next is the record's next put. */
-export function raiseRevision(rows: UniformRows, i: number): void {
-  const at = i * rows.stride + rows.keyLength + 4;
-  const low = (getU32(rows.buffer, at) + 1) >>> 0;
-  putU32(rows.buffer, at, low);
-  if (low === 0) putU32(rows.buffer, at - 4, getU32(rows.buffer, at - 4) + 1);
 }
 
 export function rowKey(rows: UniformRows, i: number): Uint8Array {

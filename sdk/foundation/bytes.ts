@@ -42,6 +42,50 @@ export function copyInto(
   for (let i = 0; i < length; i++) target[at + i] = source[from + i]!;
 }
 
+/**
+ * Copies many byte strings one behind the other. Neighbours of one buffer, as rows and pages are, go as one copy: a call of
+ * `set` costs as much as a hundred bytes.
+ */
+export class RunCopier {
+  readonly #target: Uint8Array;
+  /** Where the next byte goes, the run that waits included. */
+  #at: number;
+  #first: Uint8Array | null = null;
+  #length = 0;
+
+  constructor(target: Uint8Array, at = 0) {
+    this.#target = target;
+    this.#at = at;
+  }
+
+  /** Takes `bytes` in; they are copied at the latest by `end`, and must not change until then. */
+  add(bytes: Uint8Array): void {
+    const first = this.#first;
+    // Addresses first: asking a small array for its buffer makes one.
+    if (
+      first === null ||
+      bytes.byteOffset !== first.byteOffset + this.#length ||
+      bytes.buffer !== first.buffer
+    ) {
+      this.end();
+      this.#first = bytes;
+    }
+    this.#length += bytes.length;
+  }
+
+  /** Copies what waits. */
+  end(): void {
+    const first = this.#first;
+    if (first === null) return;
+    const length = this.#length;
+    const run = length === first.length ? first : new Uint8Array(first.buffer, first.byteOffset, length);
+    this.#target.set(run, this.#at);
+    this.#at += length;
+    this.#first = null;
+    this.#length = 0;
+  }
+}
+
 export function putU32(target: Uint8Array, offset: number, value: number): void {
   target[offset] = value >>> 24;
   target[offset + 1] = value >>> 16;

@@ -2,22 +2,14 @@
  * Moving wrapped material from a wrapping key's old versions to its current one, in batches that resume: what is
  * moved no longer lies in the old range, so a job that begins anew finds only the rest.
  */
-import { getU32, putU32 } from "../foundation/bytes.js";
+import { getU32 } from "../foundation/bytes.js";
 import { cborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import { USAGES } from "../crypto/algorithms.js";
-import { ATTRIBUTES_LENGTH, type Handle } from "../crypto/core.js";
-import { attributesInto, FIXED_ATTRIBUTES } from "../crypto/material.js";
-import { MAC_LENGTH } from "../crypto/records.js";
-import {
-  checkUniform,
-  raiseRevision,
-  rowKey,
-  rowsOfEntries,
-  rowValue,
-  sealUniform,
-} from "../crypto/uniform.js";
+import type { Handle } from "../crypto/core.js";
+import { moveMaterial } from "../crypto/material.js";
+import { rowKey, rowValue } from "../crypto/uniform.js";
 import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
 import {
@@ -82,9 +74,7 @@ async function oldVersions(context: StoreContext, kek: Id): Promise<number[]> {
 async function countBehind(context: StoreContext, kek: Id): Promise<number> {
   let count = 0;
   for (const version of await oldVersions(context, kek)) {
-    for await (const entry of context.storage.list(ranges.materialUnder(kek, version), { keysOnly: true })) {
-      if (entry.key.length > 0) count++;
-    }
+    count += await context.storage.count(ranges.materialUnder(kek, version));
   }
   return count;
 }
@@ -124,7 +114,7 @@ async function moveBatch(
     const { oldVersion, entries } = batch;
     const time = commandTime(context);
     const moved = await context.ring.usePair(stored!, oldVersion, version, (from, to) =>
-      buildMove(context, entries, from, version, to),
+      buildMove(context, entries, from, to),
     );
     const result = await commitBatch(context, job, {
       ...moved,
@@ -143,52 +133,24 @@ async function moveBatch(
 }
 
 interface Move {
-  checks: Check[];
+  /** What was read, unchanged. */
+  checks: readonly Check[];
   mutations: Mutation[];
   rows: Uint8Array;
 }
 
 /** The records at their new paths: same key and attributes, the next revision, the new wrapping. */
 function buildMove(
-  context: StoreContext,
+  { vault, records }: StoreContext,
   entries: readonly Entry[],
   from: Handle,
-  toVersion: number,
   to: Handle,
 ): Move {
-  const { vault, records } = context;
+  const { rows, digests } = moveMaterial(vault, records.key, from, to, entries);
   const count = entries.length;
-  const rows = rowsOfEntries(entries);
-  checkUniform(vault, records.key, rows);
-  const { buffer, stride } = rows;
-  const wrappedAt = rows.bodyAt + FIXED_ATTRIBUTES;
-  const wrappedLength = stride - MAC_LENGTH - wrappedAt;
-  const attributes = new Uint8Array(count * ATTRIBUTES_LENGTH);
-  const wrapped = new Uint8Array(count * wrappedLength);
+  const move: Move = { checks: entries, mutations: [], rows: new Uint8Array(count * BULK_ROW_LENGTH) };
   for (let i = 0; i < count; i++) {
-    const at = i * stride;
-    attributesInto(buffer, at, at + rows.bodyAt, attributes, i * ATTRIBUTES_LENGTH);
-    wrapped.set(buffer.subarray(at + wrappedAt, at + wrappedAt + wrappedLength), i * wrappedLength);
-  }
-  const rewrapped = vault.rewrapBatch(from, to, attributes, wrapped, count);
-  if (rewrapped.failed > 0) {
-    const index = rewrapped.statuses.findIndex((status: number) => status !== 0);
-    throw new KeyloomError("STORE_DAMAGED", {
-      message: `${rewrapped.failed} wrapped keys of a batch do not open`,
-      storageKey: entries[index]!.key,
-    });
-  }
-  for (let i = 0; i < count; i++) {
-    const at = i * stride;
-    putU32(buffer, at + MATERIAL_KEY.kekVersion, toVersion);
-    raiseRevision(rows, i);
-    buffer.set(rewrapped.wrapped.subarray(i * wrappedLength, (i + 1) * wrappedLength), at + wrappedAt);
-  }
-  const digests = sealUniform(vault, records.key, rows);
-  const move: Move = { checks: [], mutations: [], rows: new Uint8Array(count * BULK_ROW_LENGTH) };
-  for (let i = 0; i < count; i++) {
-    const { key, version } = entries[i]!;
-    move.checks.push({ key, version });
+    const { key } = entries[i]!;
     move.mutations.push({ kind: "delete", key });
     move.mutations.push({ kind: "put", key: rowKey(rows, i), value: rowValue(rows, i) });
     putBulkRow(move.rows, i, key, MATERIAL_KEY.key, getU32(key, MATERIAL_KEY.version), digests, i * 32);

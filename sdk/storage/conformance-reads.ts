@@ -197,6 +197,25 @@ export const READ_CASES: readonly ConformanceCase[] = [
     },
   })),
   {
+    name: "counts what it lists, of every range",
+    run: async (kit) => {
+      kit.equal(await kit.storage.count(EVERYTHING), 0, "an empty store");
+      const names = Array.from({ length: 1500 }, (_, i) => `k${String(i).padStart(4, "0")}`);
+      for (let i = 0; i < names.length; i += 50) {
+        await kit.commit(names.slice(i, i + 50).map((name) => put(name, "")));
+      }
+      await kit.commit([del("k0000"), del("k0700"), del("k1499"), put("k0001", "again")]);
+      const bounds = ["", "k", "k0000", "k0001", "k0700", "k0700x", "k1499", "z"];
+      for (const start of bounds) {
+        for (const end of [...bounds, null]) {
+          const bound = range(start, end);
+          const expected = (await listed(kit.storage, bound)).length;
+          kit.equal(await kit.storage.count(bound), expected, `${start} to ${end}`);
+        }
+      }
+    },
+  },
+  {
     name: "a listing that is left early doesn't stand in the way of commits or of closing",
     run: async (kit) => {
       await kit.commit(Array.from({ length: 60 }, (_, i) => put(`k${i}`)));
@@ -240,6 +259,8 @@ export const READ_CASES: readonly ConformanceCase[] = [
       const keys = ["a", "b", "d"].map(bytes);
       kit.equal((await first.getMany(keys)).map(shown), ["a=1", "b=1", null], "getMany of the first");
       kit.equal((await second.getMany(keys)).map(shown), ["a=2", null, "d=2"], "getMany of the second");
+      const counts = [first, second, kit.storage].map((reads) => reads.count(EVERYTHING));
+      kit.equal(await Promise.all(counts), [3, 3, 2], "counts of both and of the store");
       await first.close();
       kit.equal(shown(await second.get(bytes("a"))), "a=2", "the second, after the first was closed");
       await second.close();

@@ -37,7 +37,7 @@ export const FAULTS = {
 /** `lost-request`: never arrives. `late`: arrives when released. `duplicate`: arrives now, and again then. */
 export type Fault = keyof typeof FAULTS;
 
-export type FaultyOperation = "get" | "getMany" | "list" | "snapshot" | "commit";
+export type FaultyOperation = "get" | "getMany" | "list" | "count" | "snapshot" | "commit";
 
 export interface FaultyCall {
   readonly operation: FaultyOperation;
@@ -149,6 +149,11 @@ class FaultyLayer implements FaultyStorage {
         return { next: () => Promise.reject(error) };
       },
     };
+  }
+
+  async count(range: Range): Promise<number> {
+    this.#strikeRead("count");
+    return this.#inner.count(range);
   }
 
   async commit(commit: Commit): Promise<Committed | Conflict> {

@@ -74,6 +74,23 @@ export function pageReader(range: CopiedRange): PageReader {
   };
 }
 
+/** How many keys lie in a range. */
+export function countKeys(
+  store: OpenLmdb,
+  range: CopiedRange,
+  transaction: ReadTransaction | undefined,
+): number {
+  const start = clip(range.start);
+  const end = range.end === null ? null : clip(range.end);
+  if (end !== null && compareBytes(end, start) <= 0) return 0;
+  const options = {
+    start,
+    ...(end === null ? {} : { end }),
+    ...(transaction === undefined ? {} : { transaction }),
+  };
+  return store.entries.getKeysCount(options as import("lmdb").RangeOptions);
+}
+
 /** After every key: none is as long. */
 const AFTER_ALL = new Uint8Array(MAX_KEY_BYTES + 1).fill(0xff);
 

@@ -18,7 +18,7 @@ import {
 } from "./adapter.js";
 import { lmdbError } from "./lmdb-errors.js";
 import { type Driver, type OpenLmdb, openLmdb, probeSpace } from "./lmdb-open.js";
-import { decimal, fresh, pageReader, type ReadTransaction, read } from "./lmdb-reads.js";
+import { countKeys, decimal, fresh, pageReader, type ReadTransaction, read } from "./lmdb-reads.js";
 import { copyRange, pagedList } from "./pages.js";
 
 export interface LmdbStorageOptions {
@@ -107,6 +107,12 @@ class LmdbStorage implements StorageAdapter {
         return this.#guard("cannot read the store", () => readPage(fresh(store), count, undefined));
       };
     });
+  }
+
+  async count(range: Range): Promise<number> {
+    const copied = copyRange(range, {});
+    const store = await this.#open();
+    return this.#guard("cannot read the store", () => countKeys(fresh(store), copied, undefined));
   }
 
   async commit(commit: Commit): Promise<Committed | Conflict> {
@@ -261,6 +267,11 @@ class LmdbSnapshot implements Snapshot {
       const readPage = pageReader(copied);
       return (count) => this.#read((transaction) => readPage(this.#store, count, transaction));
     });
+  }
+
+  async count(range: Range): Promise<number> {
+    const copied = copyRange(range, {});
+    return this.#read((transaction) => countKeys(this.#store, copied, transaction));
   }
 
   async close(): Promise<void> {

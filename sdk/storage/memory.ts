@@ -16,8 +16,9 @@ import {
   type StorageCapabilities,
   validateCommit,
 } from "./adapter.js";
+import { RunCopier } from "../foundation/bytes.js";
 import { aliveAt, Fingers, type Item, OrderedItems, type Origin } from "./ordered-items.js";
-import { Arena, copyRange, NO_VALUE, pagedList } from "./pages.js";
+import { Arena, copyRange, LARGEST_RUN, NO_VALUE, pagedList } from "./pages.js";
 
 export interface MemoryStorageOptions {
   /** What the adapter works on; its own empty space where not given. A space outlives its adapters. */
@@ -89,6 +90,11 @@ class MemoryStorage implements StorageAdapter {
     return listItems(this.#space, null, range, options, () => this.#assertOpen());
   }
 
+  async count(range: Range): Promise<number> {
+    this.#assertOpen();
+    return countItems(this.#space, null, range);
+  }
+
   async commit(commit: Commit): Promise<Committed | Conflict> {
     this.#assertOpen();
     validateCommit(this.capabilities, commit);
@@ -143,6 +149,11 @@ class MemorySnapshot implements Snapshot {
     return listItems(this.#space, this.#sequence, range, options, () => this.#assertOpen());
   }
 
+  async count(range: Range): Promise<number> {
+    this.#assertOpen();
+    return countItems(this.#space, this.#sequence, range);
+  }
+
   async close(): Promise<void> {
     const { snapshots, ordered } = this.#space;
     if (snapshots.delete(this) && snapshots.size === 0) ordered.sweep();
@@ -177,6 +188,7 @@ function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
   const origin: Origin = { sequence, version, slab: new Uint8Array(bytes) };
   const kept = space.snapshots.size > 0;
   const versions: string[] = [];
+  const copier = new RunCopier(origin.slab);
   let offset = 0;
   for (const mutation of mutations) {
     const { key } = mutation;
@@ -189,8 +201,8 @@ function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
     const { value } = mutation;
     const keyLength = key.length;
     const valueLength = value.length;
-    origin.slab.set(key, offset);
-    origin.slab.set(value, offset + keyLength);
+    copier.add(key);
+    copier.add(value);
     const old = ordered.find(name, fingers.puts);
     if (old !== undefined && !kept) {
       old.origin = origin;
@@ -203,6 +215,7 @@ function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
     versions.push(version);
     offset += keyLength + valueLength;
   }
+  copier.end();
   return versions;
 }
 
@@ -225,21 +238,54 @@ function listItems(
       const { items, last } = space.ordered.collect({ start, end, reverse }, count, at);
       if (reverse) end = last;
       else start = `${last}\0`;
-      return items.map((item) => toEntry(item, space.arena, keysOnly));
+      return keysOnly ? items.map((item) => keyOf(item, space.arena)) : entriesOf(items, space.arena);
     };
   });
 }
 
-function entryOf(item: Item | undefined, arena: Arena): Entry | null {
-  return item === undefined ? null : toEntry(item, arena, false);
+function countItems(space: MemorySpace, sequence: number | null, range: Range): number {
+  const { start, end } = copyRange(range, {});
+  const bounds = { start: nameOf(start), end: end === null ? null : nameOf(end), reverse: false };
+  return space.ordered.count(bounds, sequence);
 }
 
-function toEntry(item: Item, arena: Arena, keysOnly: boolean): Entry {
-  const { origin, offset, keyLength } = item;
-  const { slab, version } = origin;
-  if (keysOnly) return { key: arena.copy(slab, offset, offset + keyLength), value: NO_VALUE, version };
-  const [key, value] = arena.copyPair(slab, offset, keyLength, item.valueLength);
-  return { key, value, version };
+function entryOf(item: Item | undefined, arena: Arena): Entry | null {
+  return item === undefined ? null : (entriesOf([item], arena)[0] as Entry);
+}
+
+function keyOf({ origin, offset, keyLength }: Item, arena: Arena): Entry {
+  return {
+    key: arena.copy(origin.slab, offset, offset + keyLength),
+    value: NO_VALUE,
+    version: origin.version,
+  };
+}
+
+/** Copies entries out. Those that one commit put side by side, as bulk commands do, are copied together. */
+function entriesOf(items: readonly Item[], arena: Arena): Entry[] {
+  const entries: Entry[] = [];
+  for (let from = 0; from < items.length;) {
+    const { origin, offset } = items[from] as Item;
+    let end = offset;
+    let to = from;
+    for (; to < items.length; to++) {
+      const item = items[to] as Item;
+      const length = item.keyLength + item.valueLength;
+      if (item.origin !== origin || item.offset !== end) break;
+      if (to > from && end + length - offset > LARGEST_RUN) break;
+      end += length;
+    }
+    const copy = arena.copy(origin.slab, offset, end);
+    const { buffer } = copy;
+    for (let at = copy.byteOffset; from < to; from++) {
+      const { keyLength, valueLength } = items[from] as Item;
+      const key = new Uint8Array(buffer, at, keyLength);
+      const value = new Uint8Array(buffer, at + keyLength, valueLength);
+      entries.push({ key, value, version: origin.version });
+      at += keyLength + valueLength;
+    }
+  }
+  return entries;
 }
 
 type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;

@@ -157,6 +157,20 @@ export class OrderedItems {
     return { items: found, last };
   }
 
+  /** How many items of a range were alive at `sequence`; `null` counts the living. */
+  count({ start, end }: NameRange, sequence: number | null): number {
+    let count = 0;
+    for (let at = Math.max(0, below(this.#firsts, start)); at < this.#chunks.length; at++) {
+      const { names, items, dead } = this.#chunks[at] as Chunk;
+      const from = below(names, start) + 1;
+      const to = end === null ? names.length : below(names, end) + 1;
+      if (sequence === null && dead === 0) count += Math.max(0, to - from);
+      else for (let i = from; i < to; i++) if (aliveAt(items[i] as Item, sequence ?? Infinity)) count++;
+      if (to < names.length) break;
+    }
+    return count;
+  }
+
   /** Finds the place of a name, from the fingers' last place if that is near; true: an item has the name. */
   #seek(name: string, fingers: Fingers): boolean {
     const chunks = this.#chunks;

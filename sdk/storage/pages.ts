@@ -100,6 +100,8 @@ export function copyRange(range: Range, options: ListOptions): CopiedRange {
 
 const FIRST_BUFFER = 4096;
 const LARGEST_BUFFER = 32_768;
+/** What is copied together is kept together: at most so many bytes. */
+export const LARGEST_RUN = LARGEST_BUFFER;
 
 /**
  * Copies of many small byte strings, as views of few buffers. An `ArrayBuffer` per value costs close to a
@@ -115,20 +117,6 @@ export class Arena {
     const at = this.#reserve(end - start);
     this.#buffer.set(source.subarray(start, end), at);
     return new Uint8Array(this.#buffer.buffer, at, end - start);
-  }
-
-  /** Copies a key and the value that follows it at `offset`. */
-  copyPair(
-    source: Uint8Array,
-    offset: number,
-    keyLength: number,
-    valueLength: number,
-  ): [Uint8Array, Uint8Array] {
-    const length = keyLength + valueLength;
-    const at = this.#reserve(length);
-    this.#buffer.set(source.subarray(offset, offset + length), at);
-    const { buffer } = this.#buffer;
-    return [new Uint8Array(buffer, at, keyLength), new Uint8Array(buffer, at + keyLength, valueLength)];
   }
 
   #reserve(length: number): number {

@@ -73,6 +73,7 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
   const chunk = vault.ageChunkSeal(payload, 5, false, SECRET);
   const lengths = new Uint32Array([40, 60]);
   const [prefix, macs] = [view(64, 1), bytes(64)];
+  const recorder = vault.import(template(ALL_MAC, { algorithm: ALGORITHM.HMAC_SHA256 }), bytes(32, 7));
   const large = new Uint8Array(4 * 1024 * 1024);
   const wrongHandles = (call: (handle: Handle) => unknown): Call[] =>
     NOT_HANDLES.map((handle) => ["TypeError", () => call(handle)] as const);
@@ -231,6 +232,15 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ["", () => vault.recordCheckRows(key, prefix, bytes(300), 100)],
       ["CORE_INVALID_LENGTH", () => vault.recordCheckRows(key, prefix, bytes(301), 100)],
       ...wrongHandles((handle) => vault.recordCheckRows(handle, prefix, bytes(300), 100)),
+    ],
+    moveRows: [
+      ["", () => vault.moveRows(recorder, kek, kek, prefix, bytes(0), 193)],
+      ["CORE_INVALID_LENGTH", () => vault.moveRows(recorder, kek, kek, prefix, bytes(194), 193)],
+      ["CORE_INVALID_LENGTH", () => vault.moveRows(recorder, kek, kek, prefix, bytes(161), 161)],
+      ["CORE_INVALID_LENGTH", () => vault.moveRows(recorder, kek, kek, bytes(63), bytes(193), 193)],
+      ...wrongHandles((handle) => vault.moveRows(handle, kek, kek, prefix, bytes(193), 193)),
+      ...wrongHandles((handle) => vault.moveRows(recorder, handle, kek, prefix, bytes(193), 193)),
+      ...wrongHandles((handle) => vault.moveRows(recorder, kek, handle, prefix, bytes(193), 193)),
     ],
     ageWrapFileKey: [
       ["", () => vault.ageWrapFileKey(key, SECRET, fileKey)],

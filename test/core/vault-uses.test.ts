@@ -184,6 +184,7 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
       ["recordCheck", (h) => vault.recordCheck(h, prefix, bytes(3), lengths, bytes(32))],
       ["recordSealRows", (h) => vault.recordSealRows(h, prefix, bytes(40), 40)],
       ["recordCheckRows", (h) => vault.recordCheckRows(h, prefix, bytes(40), 40)],
+      ["moveRows", (h) => vault.moveRows(h, key, key, prefix, bytes(193), 193)],
       ["ageWrapFileKey", (h) => vault.ageWrapFileKey(h, NONE, fileKey)],
       ["ageWrapFileKey", (h) => vault.ageWrapFileKey(key, NONE, h)],
       ["ageUnwrapFileKey", (h) => vault.ageUnwrapFileKey(h, NONE, bytes(88))],

@@ -473,6 +473,50 @@ describe.each(BUILDS)("the vault, $name build", ({ simd }) => {
       }
     });
 
+    it("let a material record move once, to where it opens under the new key and no longer under the old", () => {
+      const recorder = vault.generate(template(ALL_MAC, { algorithm: ALGORITHM.HMAC_SHA256 }));
+      const [oldKek, newKek] = [1, 2].map((version) => vault.generate(kekTemplate(version)));
+      const prefix = bytes(64, 82);
+      const one = encodeAttributes(template(ALL_CIPHER), kekId, 1);
+      const row = new Uint8Array(193);
+      row.set([
+        0x30,
+        ...one.subarray(28),
+        ...one.subarray(8, 28),
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        ...one.subarray(0, 8),
+      ]);
+      row.set(vault.generateAndWrapBatch(oldKek!, one, 1), 57);
+      vault.recordSealRows(recorder, prefix, row, 193, false);
+      for (let i = 0; i < row.length; i++) {
+        const changed = row.slice();
+        changed[i]! ^= 1;
+        const { statuses } = vault.moveRows(recorder, oldKek!, newKek!, prefix, changed, 193);
+        expect([...statuses]).toEqual([1]);
+        expect(changed.every((byte) => byte === 0)).toBe(true);
+      }
+      const moved = row.slice();
+      const { failed, digests } = vault.moveRows(recorder, oldKek!, newKek!, prefix, moved, 193);
+      expect([failed, toHex(digests)]).toEqual([0, toHex(sha256(moved.subarray(0, 161)))]);
+      expect([moved[20], moved[48]]).toEqual([2, 2]);
+      expect(vault.recordCheckRows(recorder, prefix, moved, 193).failed).toBe(0);
+      const two = encodeAttributes(template(ALL_CIPHER), kekId, 2);
+      expect(vault.openCheckBatch(newKek!, two, moved.subarray(57, 161), 1).failed).toBe(0);
+      expect(vault.openCheckBatch(oldKek!, one, moved.subarray(57, 161), 1).failed).toBe(1);
+      // Sealed anew with a wrapped key that doesn't open.
+      moved[100]! ^= 1;
+      vault.recordSealRows(recorder, prefix, moved, 193, false);
+      const { statuses } = vault.moveRows(recorder, newKek!, oldKek!, prefix, moved, 193);
+      expect([...statuses]).toEqual([2]);
+    });
+
     it("in a batch equal those made one by one", () => {
       const key = vault.generate(template(ALL_MAC));
       const lengths = new Uint32Array([0, 5, 64, 64, 64, 64, 100, 3000]);

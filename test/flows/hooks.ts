@@ -26,6 +26,7 @@ export function hooked(space: MemorySpace, hooks: Hooks): StorageAdapter {
       hooks.afterList = null;
       await afterList?.();
     },
+    count: (range) => inner.count(range),
     async commit(commit) {
       const { beforeCommit } = hooks;
       hooks.beforeCommit = null;

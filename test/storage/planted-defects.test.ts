@@ -181,8 +181,19 @@ const DEFECTS: readonly (readonly [string, RegExp, Defect])[] = [
         get: (key) => inner.get(key),
         getMany: (keys) => inner.getMany(keys),
         list: (range, options) => inner.list(range, options),
+        count: (range) => inner.count(range),
         close: async () => {},
       }),
+    }),
+  ],
+  [
+    "counts the end of a range with it",
+    /counts what it lists/,
+    (inner) => ({
+      async count(range) {
+        const atEnd = range.end === null ? null : await inner.get(range.end);
+        return (await inner.count(range)) + (atEnd === null ? 0 : 1);
+      },
     }),
   ],
   ["goes on after it was closed", /is closed for good/, () => ({ close: async () => {} })],
@@ -259,6 +270,7 @@ async function failures(defect: Defect): Promise<string[]> {
           get: inner.get.bind(inner),
           getMany: inner.getMany.bind(inner),
           list: inner.list.bind(inner),
+          count: inner.count.bind(inner),
           commit: inner.commit.bind(inner),
           snapshot: inner.snapshot!.bind(inner),
           close: inner.close.bind(inner),

@@ -1,7 +1,8 @@
 /** What the cases of every family share: keys, attributes, calls. */
-import { ALGORITHM } from "../../../bindings/attributes.js";
-import { Probe, type Call, type StatusName } from "./probe.js";
-import { bytes } from "../support.js";
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { ALGORITHM, encodeAttributes } from "../../../bindings/attributes.js";
+import { subkey, type Call, type KeyModel, type Probe, type StatusName } from "./probe.js";
+import { ALL_CIPHER, ALL_WRAP, at, bytes } from "../support.js";
 
 export const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
@@ -48,6 +49,55 @@ export const MIXTURES = [
 
 export function total(lengths: readonly number[]): number {
   return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+export const KEK_ID = bytes(16, 70);
+
+export const KEK_VERSION = 3;
+
+export const kek = { id: KEK_ID, version: KEK_VERSION };
+
+export interface Child {
+  algorithm?: number;
+  usages?: number;
+  flags?: number;
+}
+
+/** Attributes of `count` keys under the wrapping key that the tests use. */
+export function attributes(count: number, child: Child = {}, version = KEK_VERSION): Uint8Array {
+  const out = new Uint8Array(count * 48);
+  for (let i = 0; i < count; i++) {
+    const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
+    const template = { algorithm, usages, exportable: flags === 1, id: bytes(16, i + 1), version: i + 1 };
+    encodeAttributes(template, KEK_ID, version, out, i * 48);
+  }
+  return out;
+}
+
+export function model(child: Child, i: number, material: Uint8Array): KeyModel {
+  const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
+  return { algorithm, usages, flags, version: i + 1, id: bytes(16, i + 1), material };
+}
+
+/** The keys that were wrapped, opened by noble from what the formats' page says. */
+export function unwrapped(kekMaterial: Uint8Array, all: Uint8Array, wrapped: Uint8Array): Uint8Array[] {
+  const count = all.length / 48;
+  const size = count === 0 ? 0 : wrapped.length / count;
+  return Array.from({ length: count }, (_, i) => {
+    const record = at(wrapped, i, size);
+    const aead = xchacha20poly1305(subkey(kekMaterial, "wrap/enc"), record.subarray(32, 56), at(all, i, 48));
+    return aead.decrypt(record.subarray(56));
+  });
+}
+
+export const KEK_MATERIAL = bytes(32, 5071);
+
+export function theKek(t: Probe, version = KEK_VERSION, usages: number = ALL_WRAP): number {
+  return t.key(usages, {
+    id: KEK_ID,
+    version,
+    material: version === KEK_VERSION ? KEK_MATERIAL : bytes(32, 5072),
+  });
 }
 
 /** One case per export of the core. */

@@ -49,6 +49,8 @@ export interface Call {
   inputs?: readonly (Uint8Array | number)[];
   /** Bytes of room for the output. */
   reserve?: number;
+  /** What stands at the beginning of that room before the call: an output made in place. */
+  inPlace?: Uint8Array;
   /** Bytes of it that are the declared output after success; all of it when absent. */
   output?: number;
   args: (at: number[], out: number) => number[];
@@ -163,6 +165,7 @@ export class Probe {
       if (typeof input !== "number") bytes.set(input, end);
       end = (end + length + 15) & -16;
     }
+    if (call.inPlace !== undefined) bytes.set(call.inPlace, end);
     const result = (this.exports[name] as Export)(...call.args(at, end)) ?? 0;
     const failed = NUMBERS.has(name) ? result < 0 : result !== 0;
     const code = failed ? Math.abs(result) : 0;

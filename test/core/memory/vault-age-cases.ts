@@ -3,7 +3,7 @@ import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
 import { USAGE } from "../../../bindings/attributes.js";
-import { Probe, type Call } from "./probe.js";
+import type { Call, Probe } from "./probe.js";
 import { ALL_CIPHER, ALL_MAC, bytes } from "../support.js";
 import { flipped, STALE, allocating, FILE_KEY, type Cases } from "./kit.js";
 

@@ -1,61 +1,27 @@
 /** Memory after every call: wrapping. */
-import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { expand } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
-import { ALGORITHM, encodeAttributes, USAGE } from "../../../bindings/attributes.js";
-import { Probe, subkey, type Call, type KeyModel } from "./probe.js";
+import { ALGORITHM, USAGE } from "../../../bindings/attributes.js";
+import { subkey, type Call, type Probe } from "./probe.js";
 import { ALL_CIPHER, ALL_WRAP, at, bytes } from "../support.js";
-import { words, flipped, STALE, allocating, FILE_KEY, NEW_MATERIAL, type Cases } from "./kit.js";
-
-const KEK_ID = bytes(16, 70);
-
-const KEK_VERSION = 3;
-
-const kek = { id: KEK_ID, version: KEK_VERSION };
-
-interface Child {
-  algorithm?: number;
-  usages?: number;
-  flags?: number;
-}
-
-/** Attributes of `count` keys under the wrapping key that the tests use. */
-function attributes(count: number, child: Child = {}, version = KEK_VERSION): Uint8Array {
-  const out = new Uint8Array(count * 48);
-  for (let i = 0; i < count; i++) {
-    const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
-    const template = { algorithm, usages, exportable: flags === 1, id: bytes(16, i + 1), version: i + 1 };
-    encodeAttributes(template, KEK_ID, version, out, i * 48);
-  }
-  return out;
-}
-
-function model(child: Child, i: number, material: Uint8Array): KeyModel {
-  const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
-  return { algorithm, usages, flags, version: i + 1, id: bytes(16, i + 1), material };
-}
-
-/** The keys that were wrapped, opened by noble from what the formats' page says. */
-function unwrapped(kekMaterial: Uint8Array, all: Uint8Array, wrapped: Uint8Array): Uint8Array[] {
-  const count = all.length / 48;
-  const size = count === 0 ? 0 : wrapped.length / count;
-  return Array.from({ length: count }, (_, i) => {
-    const record = at(wrapped, i, size);
-    const aead = xchacha20poly1305(subkey(kekMaterial, "wrap/enc"), record.subarray(32, 56), at(all, i, 48));
-    return aead.decrypt(record.subarray(56));
-  });
-}
-
-const KEK_MATERIAL = bytes(32, 71);
-
-function theKek(t: Probe, version = KEK_VERSION, usages: number = ALL_WRAP): number {
-  return t.key(usages, {
-    id: KEK_ID,
-    version,
-    material: version === KEK_VERSION ? KEK_MATERIAL : bytes(32, 72),
-  });
-}
+import {
+  words,
+  flipped,
+  STALE,
+  allocating,
+  FILE_KEY,
+  NEW_MATERIAL,
+  type Cases,
+  KEK_VERSION,
+  kek,
+  type Child,
+  attributes,
+  model,
+  unwrapped,
+  KEK_MATERIAL,
+  theKek,
+} from "./kit.js";
 
 /** A wrapped record under the tests' wrapping key. */
 function wrapOne(t: Probe, kekHandle: number, child: Child = {}, length = 32): Uint8Array {
