@@ -164,19 +164,23 @@ export function buildBatch(
   const entries = indexTemplates(record);
   const gates = wrapsKeys(record) ? sealGates(context, ids) : null;
   const batch: Batch = { checks: [], mutations: [], rows: new Uint8Array(size * BULK_ROW_LENGTH) };
-  for (let i = 0; i < size; i++) {
-    const key = rowKey(keys, i);
-    batch.checks.push({ key, version: null });
-    batch.mutations.push({ kind: "put", key, value: rowValue(keys, i) });
-    batch.mutations.push({ kind: "put", key: rowKey(materials, i), value: rowValue(materials, i) });
-    batch.mutations.push({ kind: "put", key: rowKey(histories, i), value: rowValue(histories, i) });
-    for (const { entry, idAt } of entries) {
-      const patched = entry.slice();
-      copyInto(ids[i]!, 0, 16, patched, idAt);
-      batch.mutations.push({ kind: "put", key: patched, value: EMPTY });
+  // Family by family: rows of one buffer are neighbours in the commit, and in the store's own order.
+  for (const rows of [keys, materials, histories, ...(gates === null ? [] : [gates])]) {
+    for (let i = 0; i < size; i++)
+      batch.mutations.push({ kind: "put", key: rowKey(rows, i), value: rowValue(rows, i) });
+  }
+  for (const { entry, idAt } of entries) {
+    const { length } = entry;
+    const all = new Uint8Array(length * size);
+    for (let i = 0; i < size; i++) {
+      all.set(entry, i * length);
+      copyInto(ids[i]!, 0, 16, all, i * length + idAt);
+      const key = all.subarray(i * length, (i + 1) * length);
+      batch.mutations.push({ kind: "put", key, value: EMPTY });
     }
-    if (gates !== null)
-      batch.mutations.push({ kind: "put", key: rowKey(gates, i), value: rowValue(gates, i) });
+  }
+  for (let i = 0; i < size; i++) {
+    batch.checks.push({ key: batch.mutations[i]!.key, version: null });
     putBulkRow(batch.rows, i, ids[i]!, 0, 1, digests, i * 32);
   }
   return batch;

@@ -1,5 +1,6 @@
 /** The storage adapter that keeps everything in memory: for browsers, tests and throw-away stores. */
 import {
+  type Check,
   type Commit,
   type Committed,
   type Conflict,
@@ -98,13 +99,17 @@ class MemoryStorage implements StorageAdapter {
   async commit(commit: Commit): Promise<Committed | Conflict> {
     this.#assertOpen();
     validateCommit(this.capabilities, commit);
+    const { checks, mutations } = commit;
     const conflicts: Found[] = [];
-    for (const { key, version } of commit.checks) {
-      const found = living(this.#space, key)?.origin.version ?? null;
+    const names: string[] = [];
+    for (const { key, version } of checks) {
+      const name = nameOf(key);
+      const found = this.#space.ordered.find(name, this.#space.fingers.reads)?.origin.version ?? null;
       if (found !== version) conflicts.push({ key: new Uint8Array(key), found, expected: version });
+      names.push(name);
     }
     if (conflicts.length > 0) return { committed: false, conflicts };
-    return { committed: true, versions: apply(this.#space, commit.mutations) };
+    return { committed: true, versions: apply(this.#space, mutations, namesOf(checks, names)) };
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -175,8 +180,18 @@ function living(space: MemorySpace, key: Uint8Array): Item | undefined {
   return space.ordered.find(nameOf(key), space.fingers.reads);
 }
 
+/** The names of keys; those of checks are known already, and mutations of the same keys come in the same order. */
+function namesOf(checks: readonly Check[], names: readonly string[]): (key: Uint8Array) => string {
+  let next = 0;
+  return (key) => (checks[next]?.key === key ? (names[next++] as string) : nameOf(key));
+}
+
 /** Applies mutations whose checks have held. Nothing in here may fail half-way. */
-function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
+function apply(
+  space: MemorySpace,
+  mutations: readonly Mutation[],
+  name: (key: Uint8Array) => string,
+): string[] {
   if (mutations.length === 0) return [];
   let bytes = 0;
   for (const mutation of mutations) {
@@ -192,9 +207,9 @@ function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
   let offset = 0;
   for (const mutation of mutations) {
     const { key } = mutation;
-    const name = nameOf(key);
+    const named = name(key);
     if (mutation.kind === "delete") {
-      const old = ordered.find(name, fingers.deletes);
+      const old = ordered.find(named, fingers.deletes);
       if (old !== undefined) ordered.bury(old, sequence, kept);
       continue;
     }
@@ -203,14 +218,14 @@ function apply(space: MemorySpace, mutations: readonly Mutation[]): string[] {
     const valueLength = value.length;
     copier.add(key);
     copier.add(value);
-    const old = ordered.find(name, fingers.puts);
+    const old = ordered.find(named, fingers.puts);
     if (old !== undefined && !kept) {
       old.origin = origin;
       old.offset = offset;
       old.valueLength = valueLength;
     } else {
       if (old !== undefined) ordered.bury(old, sequence, kept);
-      ordered.insert(name, { origin, offset, keyLength, valueLength, died: 0 }, fingers.puts);
+      ordered.insert(named, { origin, offset, keyLength, valueLength, died: 0 }, fingers.puts);
     }
     versions.push(version);
     offset += keyLength + valueLength;
