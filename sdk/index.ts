@@ -20,6 +20,12 @@ export type { JobOptions, JobProgress } from "./commands/jobs.js";
 export type { CreateManySummary } from "./commands/create-many.js";
 export type { RewrapSummary } from "./rotation/rewrap.js";
 export type { RotateOptions } from "./rotation/rotate.js";
+export type {
+  AllVersionsOption,
+  DeactivateAllSummary,
+  DestroyAllOptions,
+  DestroyAllSummary,
+} from "./commands/all-versions.js";
 export type { DestroyOptions } from "./commands/destroy.js";
 export type { MessageOptions } from "./messages/messages.js";
 export type { AgeSource } from "./messages/age/byte-source.js";

@@ -19,6 +19,14 @@ import type { StoredKey } from "./keys/reads.js";
 import { viewOfKey, type Key } from "./keys/view.js";
 import { tailIntake, walkIntake } from "./audit/intake.js";
 import { viewOfEntry, type AuditEntry } from "./audit/view.js";
+import {
+  deactivateAll,
+  destroyAll,
+  type AllVersionsOption,
+  type DeactivateAllSummary,
+  type DestroyAllOptions,
+  type DestroyAllSummary,
+} from "./commands/all-versions.js";
 import { changeState } from "./commands/change-state.js";
 import { checkCreateOptions, createKey, type CreateOptions } from "./commands/create.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
@@ -113,6 +121,16 @@ function referenceOf(key: KeyReference): string {
   if (typeof reference !== "string")
     throw new TypeError("a key is named by its id, its name or a Key object");
   return reference;
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for other `versions` than "all", and for a version beside them */
+function isForAll<T extends AllVersionsOption>(options: VersionOption | T): options is T {
+  const { version, versions } = options as VersionOption & Partial<AllVersionsOption>;
+  if (versions === undefined) return false;
+  if (versions === "all" && version === undefined) return true;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: 'name one version, or ask for versions: "all"',
+  });
 }
 
 /** An open store: everything that can be done with its keys. */
@@ -241,9 +259,26 @@ export class KeyManager {
     return this.#view(await changeState(this.#open(), referenceOf(key), "activate", options.version));
   }
 
+  /**
+   * Ends the protecting of every version that is active, oldest first. Others are skipped.
+   *
+   * @throws {KeyloomError} through the job: `KEY_NOT_FOUND`, `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH`
+   */
+  deactivate(key: KeyReference, options: AllVersionsOption): Job<DeactivateAllSummary>;
   /** Ends a version's protecting; what it protected can still be processed. */
-  async deactivate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
-    return this.#view(await changeState(this.#open(), referenceOf(key), "deactivate", options.version));
+  deactivate(key: KeyReference, options?: VersionOption): Promise<Key>;
+  deactivate(
+    key: KeyReference,
+    options: VersionOption | AllVersionsOption = {},
+  ): Promise<Key> | Job<DeactivateAllSummary> {
+    if (!isForAll(options)) return this.#deactivateOne(key, options);
+    const context = this.#open();
+    const reference = referenceOf(key);
+    return this.#job(options, (control, job) => deactivateAll(context, control, job, reference));
+  }
+
+  async #deactivateOne(key: KeyReference, { version }: VersionOption): Promise<Key> {
+    return this.#view(await changeState(this.#open(), referenceOf(key), "deactivate", version));
   }
 
   /** Adds a version with fresh material, which becomes the current one. The old version stays active. */
@@ -266,12 +301,32 @@ export class KeyManager {
   }
 
   /**
+   * Destroys the material of every version that may be destroyed, oldest first. Active ones, and those destroyed
+   * already, are skipped. Where keys still lie under any of them, nothing is destroyed.
+   *
+   * @throws {KeyloomError} through the job: `KEY_NOT_FOUND`, `KEY_HAS_DEPENDENTS` with the count of keys under all of
+   * them together, `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH`
+   */
+  destroy(key: KeyReference, options: DestroyAllOptions): Job<DestroyAllSummary>;
+  /**
    * Destroys the material of a version, for ever. Its metadata stay.
    *
    * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED` (an active version must be deactivated first),
    * `KEY_HAS_DEPENDENTS` with the count of keys still wrapped under it
    */
-  async destroy(key: KeyReference, options: DestroyOptions = {}): Promise<DestroyOutcome> {
+  destroy(key: KeyReference, options?: DestroyOptions): Promise<DestroyOutcome>;
+  destroy(
+    key: KeyReference,
+    options: DestroyOptions | DestroyAllOptions = {},
+  ): Promise<DestroyOutcome> | Job<DestroyAllSummary> {
+    if (!isForAll(options)) return this.#destroyOne(key, options);
+    const context = this.#open();
+    const reference = referenceOf(key);
+    const cryptoShred = options.cryptoShred === true;
+    return this.#job(options, (control, job) => destroyAll(context, control, job, reference, cryptoShred));
+  }
+
+  async #destroyOne(key: KeyReference, options: DestroyOptions): Promise<DestroyOutcome> {
     const { stored, ...outcome } = await destroyVersion(this.#open(), referenceOf(key), options);
     return { key: this.#view(stored), ...outcome };
   }

@@ -10,6 +10,9 @@ import { auditTable, keyTable } from "./tables.js";
 const VERSION_OPTION = {
   "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
 } as const;
+const ALL_VERSIONS_OPTION = {
+  "all-versions": { type: "boolean", about: "every version of the key for which it is allowed" },
+} as const;
 const JOB_OPTION = {
   job: { type: "string", about: "resume an interrupted job, by the id that it printed" },
 } as const;
@@ -43,6 +46,59 @@ async function create(input: CommandInput): Promise<Output> {
     const job = keys.createMany(number, { ...options, job: text(values, "job") });
     const summary = await follow(io, json, "creating", job);
     return { result: summary, text: `${summary.created.toLocaleString("en")} keys (job ${summary.job})` };
+  });
+}
+
+/** With `--all-versions` a job over the versions of a key, else one version. */
+function requireVersions({ values }: CommandInput): boolean {
+  exclude(values, "all-versions", "key-version");
+  needs(values, "job", "all-versions");
+  return values["all-versions"] === true;
+}
+
+const versionCount = (count: number): string => `${count} version${count === 1 ? "" : "s"}`;
+
+async function deactivate(input: CommandInput): Promise<Output> {
+  const { io, json, args, values } = input;
+  const version = count(values, "key-version");
+  if (!requireVersions(input)) return withKey(input, (keys, key) => keys.deactivate(key, { version }));
+  return using(input, async (keys) => {
+    const job = keys.deactivate(args[0]!, { versions: "all", job: text(values, "job") });
+    const summary = await follow(io, json, "deactivating", job, "versions");
+    const done = versionCount(summary.deactivated);
+    return { result: summary, text: `${done} deactivated, ${summary.skipped} skipped (job ${summary.job})` };
+  });
+}
+
+function shreddedText(shredded: number): string {
+  return shredded === 0 ? "" : `; ${shredded} keys became unreadable`;
+}
+
+const ERASURES = {
+  cryptographic: "no copy of it opens any more",
+  deleted: "old pages, logs and backups may still hold it",
+} as const;
+
+async function destroy(input: CommandInput): Promise<Output> {
+  const { io, json, args, values } = input;
+  const [key] = args as [string];
+  const version = count(values, "key-version");
+  const cryptoShred = values["crypto-shred"] === true;
+  if (!requireVersions(input)) {
+    return using(input, async (keys) => {
+      const outcome = await keys.destroy(key, { version, cryptoShred });
+      const erased = `${ERASURES[outcome.erasure]}${shreddedText(outcome.shredded)}`;
+      return { result: outcome, text: `version ${outcome.version} is destroyed: ${erased}` };
+    });
+  }
+  return using(input, async (keys) => {
+    const job = keys.destroy(key, { versions: "all", cryptoShred, job: text(values, "job") });
+    const summary = await follow(io, json, "destroying", job, "versions");
+    const { destroyed, skipped, erasure, shredded } = summary;
+    const erased =
+      erasure === null ? "" : `: ${ERASURES[erasure].replace("it", "them")}${shreddedText(shredded)}`;
+    const done = `${versionCount(destroyed)} destroyed, ${skipped} skipped (job ${summary.job})`;
+    return { result: summary, text: `${done}${erased}` };
   });
 }
 
@@ -173,12 +229,9 @@ export const COMMANDS = {
 
   deactivate: {
     args: ["KEY"],
-    about: "end a version's protecting",
-    options: VERSION_OPTION,
-    run: async (input) => {
-      const version = count(input.values, "key-version");
-      return withKey(input, (keys, key) => keys.deactivate(key, { version }));
-    },
+    about: "end a version's protecting, or with --all-versions that of all",
+    options: { ...VERSION_OPTION, ...ALL_VERSIONS_OPTION, ...JOB_OPTION },
+    run: deactivate,
   },
 
   rotate: {
@@ -203,27 +256,17 @@ export const COMMANDS = {
 
   destroy: {
     args: ["KEY"],
-    about: "destroy a version's material, for ever",
+    about: "destroy a version's material for ever, or with --all-versions that of all",
     options: {
       ...VERSION_OPTION,
+      ...ALL_VERSIONS_OPTION,
       "crypto-shred": {
         type: "boolean",
         about: "also where keys still lie under it: they become unreadable",
       },
+      ...JOB_OPTION,
     },
-    run: async (input) => {
-      const version = count(input.values, "key-version");
-      const cryptoShred = input.values["crypto-shred"] === true;
-      return using(input, async (keys) => {
-        const outcome = await keys.destroy(input.args[0]!, { version, cryptoShred });
-        const erased =
-          outcome.erasure === "cryptographic"
-            ? "no copy of it opens any more"
-            : "old pages, logs and backups may still hold it";
-        const shredded = outcome.shredded === 0 ? "" : `; ${outcome.shredded} keys became unreadable`;
-        return { result: outcome, text: `version ${outcome.version} is destroyed: ${erased}${shredded}` };
-      });
-    },
+    run: destroy,
   },
 
   audit: {

@@ -6,9 +6,16 @@ import { interrupted, jsonLine, type Io } from "./io.js";
 /**
  * Follows a job to its end. An interrupt cancels it between two batches.
  *
+ * @param items - what the job counts, for messages
  * @throws {KeyloomError} what the job throws, with the job's id in the message where something is done already
  */
-export async function follow<S>(io: Io, json: boolean, label: string, job: Job<S>): Promise<S> {
+export async function follow<S>(
+  io: Io,
+  json: boolean,
+  label: string,
+  job: Job<S>,
+  items = "keys",
+): Promise<S> {
   const bar = !json && io.stderr.isTTY === true ? newBar(io, label) : null;
   const cancel = (): void => job.cancel(io.signal.reason);
   io.signal.addEventListener("abort", cancel, { once: true });
@@ -25,17 +32,17 @@ export async function follow<S>(io: Io, json: boolean, label: string, job: Job<S
     }
     return await job;
   } catch (error) {
-    throw resumable(io, error, job.id, done ?? 0);
+    throw resumable(io, error, job.id, done ?? 0, items);
   } finally {
     bar?.stop();
     io.signal.removeEventListener("abort", cancel);
   }
 }
 
-function resumable(io: Io, error: unknown, job: string, done: number): unknown {
+function resumable(io: Io, error: unknown, job: string, done: number, items: string): unknown {
   if (!(error instanceof KeyloomError) || done === 0) return error;
   const cause = isKeyloomError(error, "JOB_CANCELLED")
-    ? interrupted(io.signal, `${done.toLocaleString("en")} keys are done`)
+    ? interrupted(io.signal, `${done.toLocaleString("en")} ${items} are done`)
     : error;
   const message = `${cause.message}; the same command with --job ${job} goes on from there`;
   return new KeyloomError(error.code, { ...error.details, message, job, cause: error });

@@ -7,6 +7,7 @@ import { readKey, type StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow } from "../keys/versions.js";
 import { announce, changeOf } from "./change.js";
+import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 
 /** Reads a key anew, past the cache: what a change is built on. @throws {KeyloomError} `KEY_NOT_FOUND` */
@@ -48,22 +49,33 @@ export async function changeState(
 ): Promise<StoredKey> {
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, event, before.record.owner);
     const time = commandTime(context, before.record.time);
     const row =
       event === "activate" && version === undefined
         ? newestPreActive(before.record, time)
         : chooseVersion(before.record, version);
-    const moved = advance(row, event, time, context.principal.entity);
-    const record = withRow(before.record, moved.row, time);
-    const change = changeOf(before, record, [moved]);
-    // Activating restricts nobody, but it can change which version is current.
-    await announce(context, change);
-    return {
-      result: { record, revision: before.revision + 1, storageVersion: "" },
-      plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
-    };
+    return planChange(context, before, row, event, time);
   });
   context.ring.invalidate();
   return result;
+}
+
+/** What moving a version changes. @returns beside it the key as it will be stored */
+export async function planChange(
+  context: StoreContext,
+  before: StoredKey,
+  row: KeyVersion,
+  event: "activate" | "deactivate",
+  time: number,
+): Promise<{ plan: Plan; result: StoredKey }> {
+  const decision = authorize(context, event, before.record.owner);
+  const moved = advance(row, event, time, context.principal.entity);
+  const record = withRow(before.record, moved.row, time);
+  const change = changeOf(before, record, [moved]);
+  // Activating restricts nobody, but it can change which version is current.
+  await announce(context, change);
+  return {
+    result: { record, revision: before.revision + 1, storageVersion: "" },
+    plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
+  };
 }

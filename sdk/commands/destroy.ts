@@ -14,6 +14,7 @@ import type { Check } from "../storage/adapter.js";
 import { ranges } from "../storage/keyspace.js";
 import { announce, changeOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
+import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 import { setGate } from "./upkeep.js";
 import { wrapsKeys } from "./wrapping.js";
@@ -40,25 +41,43 @@ export interface DestroyResult {
 /** Counting stops here: the refusal then says "at least". */
 const COUNT_LIMIT = 100_000;
 
-async function countDependents(context: StoreContext, record: KeyRecord, version: number): Promise<number> {
+async function countDependents(
+  context: StoreContext,
+  record: KeyRecord,
+  versions: readonly number[],
+): Promise<number> {
   let count = 0;
-  const range = ranges.materialUnder(record.id, version);
-  for await (const entry of context.storage.list(range, { keysOnly: true, limit: COUNT_LIMIT })) {
-    if (entry.key.length > 0) count++;
+  for (const version of versions) {
+    const range = ranges.materialUnder(record.id, version);
+    for await (const entry of context.storage.list(range, { keysOnly: true, limit: COUNT_LIMIT - count })) {
+      if (entry.key.length > 0) count++;
+    }
   }
   return count;
 }
 
-function refuseDependents(record: KeyRecord, version: number, dependents: number): KeyloomError {
+function refuseDependents(record: KeyRecord, versions: readonly number[], dependents: number): KeyloomError {
   const count = dependents === COUNT_LIMIT ? `at least ${dependents}` : String(dependents);
+  const which = `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
   return new KeyloomError("KEY_HAS_DEPENDENTS", {
     message:
-      `${count} keys are still wrapped under version ${version} of ${record.name ?? idToString(record.id)}: ` +
+      `${count} keys are still wrapped under ${which} of ${record.name ?? idToString(record.id)}: ` +
       `rewrap them first, or ask for crypto-shredding`,
     keyId: idToString(record.id),
-    version,
+    ...(versions.length === 1 ? { version: versions[0] } : { versions }),
     dependents,
   });
+}
+
+/** @throws {KeyloomError} `KEY_HAS_DEPENDENTS` with the count of what lies under these versions together */
+export async function requireNoDependents(
+  context: StoreContext,
+  record: KeyRecord,
+  versions: readonly number[],
+): Promise<void> {
+  if (!wrapsKeys(record)) return;
+  const dependents = await countDependents(context, record, versions);
+  if (dependents > 0) throw refuseDependents(record, versions, dependents);
 }
 
 interface Cleared {
@@ -72,21 +91,17 @@ interface Cleared {
 async function clearWrappingVersion(
   context: StoreContext,
   record: KeyRecord,
-  row: KeyVersion,
+  { version }: KeyVersion,
   shred: boolean,
 ): Promise<Cleared> {
   if (!wrapsKeys(record)) return { shredded: 0, gateCheck: null };
-  const { version } = row;
-  if (!shred) {
-    // A look before the gate is touched: a refusal should leave everything as it was.
-    const dependents = await countDependents(context, record, version);
-    if (dependents > 0) throw refuseDependents(record, version, dependents);
-  }
+  // A look before the gate is touched: a refusal should leave everything as it was.
+  if (!shred) await requireNoDependents(context, record, [version]);
   const gateCheck = await setGate(context, record, version, false);
-  const dependents = await countDependents(context, record, version);
+  const dependents = await countDependents(context, record, [version]);
   if (dependents > 0 && !shred) {
     await setGate(context, record, version, true);
-    throw refuseDependents(record, version, dependents);
+    throw refuseDependents(record, [version], dependents);
   }
   return { shredded: dependents, gateCheck };
 }
@@ -104,35 +119,44 @@ export async function destroyVersion(
   const { version } = chooseVersion(first.record, options.version);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, "destroy", before.record.owner);
-    const time = commandTime(context, before.record.time);
-    const row = requireVersion(before.record, version);
-    // Refused before any gate is closed.
-    const moved = advance(row, "destroy", time, context.principal.entity);
-    const record = withRow(before.record, moved.row, time);
-    const cleared = await clearWrappingVersion(context, before.record, row, options.cryptoShred === true);
-    const change = changeOf(before, record, [moved]);
-    if (cleared.gateCheck !== null) change.checks.push(cleared.gateCheck);
-    const material = await context.ring.findMaterial(before, row.version);
-    if (material !== null) {
-      change.checks.push({ key: material.entry.key, version: material.entry.version });
-      change.mutations.push({ kind: "delete", key: material.entry.key });
-    }
-    await announce(context, change);
-    const stored = { record, revision: before.revision + 1, storageVersion: "" };
-    return {
-      result: {
-        stored,
-        erasure: material === null ? ("cryptographic" as const) : ("deleted" as const),
-        shredded: cleared.shredded,
-      },
-      plan: {
-        ...change,
-        time,
-        event: { ...eventBy(context, "destroy", decision), subjects: change.subjects },
-      },
-    };
+    return planDestruction(context, before, requireVersion(before.record, version), options);
   });
   context.ring.invalidate();
-  return { ...result, version };
+  return result;
+}
+
+/** What destroying a version changes. The gate of one that wraps others is closed on the way. */
+export async function planDestruction(
+  context: StoreContext,
+  before: StoredKey,
+  row: KeyVersion,
+  { cryptoShred }: Pick<DestroyOptions, "cryptoShred">,
+): Promise<{ plan: Plan; result: DestroyResult }> {
+  const decision = authorize(context, "destroy", before.record.owner);
+  const time = commandTime(context, before.record.time);
+  // Refused before any gate is closed.
+  const moved = advance(row, "destroy", time, context.principal.entity);
+  const record = withRow(before.record, moved.row, time);
+  const cleared = await clearWrappingVersion(context, before.record, row, cryptoShred === true);
+  const change = changeOf(before, record, [moved]);
+  if (cleared.gateCheck !== null) change.checks.push(cleared.gateCheck);
+  const material = await context.ring.findMaterial(before, row.version);
+  if (material !== null) {
+    change.checks.push({ key: material.entry.key, version: material.entry.version });
+    change.mutations.push({ kind: "delete", key: material.entry.key });
+  }
+  await announce(context, change);
+  return {
+    result: {
+      stored: { record, revision: before.revision + 1, storageVersion: "" },
+      version: row.version,
+      erasure: material === null ? "cryptographic" : "deleted",
+      shredded: cleared.shredded,
+    },
+    plan: {
+      ...change,
+      time,
+      event: { ...eventBy(context, "destroy", decision), subjects: change.subjects },
+    },
+  };
 }

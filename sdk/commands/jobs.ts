@@ -19,10 +19,15 @@ export interface JobRecord {
   kind: string;
   /** SHA-256 of the request: the same id with another request is refused. */
   request: Uint8Array;
-  /** How many items are done: always the first `done` ones, or for a re-wrap as many as were moved. */
+  /** How many items are done: always the first `done` ones, or as many as were moved or changed. */
   done: number;
   finished: boolean;
+  /** What the summary tells besides, summed over the batches; its meaning is its kind's. */
+  sums?: readonly number[] | undefined;
 }
+
+/** The most sums that a record has. */
+const MAX_SUMS = 8;
 
 export interface StoredJob {
   id: Id;
@@ -32,12 +37,13 @@ export interface StoredJob {
   storageVersion: string | null;
 }
 
-function jobRecord(job: StoredJob): UnsealedRecord {
-  const { kind, request, done, finished } = job.record;
+/** What a batch's commit puts: the job's record, one revision on. */
+export function jobRecord(job: StoredJob): UnsealedRecord {
+  const { kind, request, done, finished, sums } = job.record;
   return {
     storageKey: keyspace.job(job.id),
     revision: job.revision + 1,
-    body: encodeCbor(cborMap([1, kind], [2, request], [3, done], [4, finished])),
+    body: encodeCbor(cborMap([1, kind], [2, request], [3, done], [4, finished], [5, sums && [...sums]])),
   };
 }
 
@@ -67,6 +73,7 @@ export async function openJob(
     done: reader.uint(3),
     finished: reader.bool(4),
   };
+  if (reader.has(5)) record.sums = reader.uints(5, MAX_SUMS);
   if (record.kind !== kind || !equalBytes(record.request, digest)) {
     throw new KeyloomError("JOB_REQUEST_MISMATCH", {
       message: `job ${idToString(id)} was started with another request`,

@@ -117,6 +117,13 @@ export class CborReader {
     return value;
   }
 
+  uints(key: number, maximum: number): number[] {
+    const value = this.array(key, maximum);
+    if (!value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0))
+      throw this.#bad(key, "an array of unsigned integers");
+    return value as number[];
+  }
+
   /** An array of maps, each as a reader of its own. */
   readers(key: number, maximum: number): CborReader[] {
     return this.array(key, maximum).map((item) => {

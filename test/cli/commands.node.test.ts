@@ -147,6 +147,42 @@ describe("keys on the command line", () => {
     );
   });
 
+  it("deactivate and destroy --all-versions are jobs over a key's versions", async () => {
+    await json("create", "whole", "--usages", "wrap,unwrap");
+    await json("rotate", "whole");
+    await json("create", "--count", "2", "--under", "whole");
+    await json("rotate", "whole");
+    const deactivated = await at.run("deactivate", "whole", "--all-versions", "--json");
+    const summary = parse(deactivated);
+    expect(summary).toEqual({ job: expect.stringMatching(UUID), deactivated: 3, skipped: 0 });
+    expect(jsonLines(deactivated).at(-1)).toMatchObject({
+      progress: { job: summary.job, done: 3, total: 3 },
+    });
+    expect(await text("deactivate", "whole", "--all-versions", "--job", summary.job)).toBe(
+      `3 versions deactivated, 0 skipped (job ${summary.job})\n`,
+    );
+    const refused = await at.run("destroy", "whole", "--all-versions");
+    expect(refused.code).toBe(EXIT_CODES.conflict);
+    expect(refused.stderr).toMatch(/^keyloom: 2 keys are still wrapped [^\n]+ \(KEY_HAS_DEPENDENTS\)\n$/);
+    expect(await text("destroy", "whole", "--all-versions", "--crypto-shred")).toMatch(
+      /^3 versions destroyed, 0 skipped \(job [0-9a-f-]{36}\): old pages, logs and backups may still hold them; 2 keys became unreadable\n$/,
+    );
+    expect(await text("destroy", "whole", "--all-versions")).toMatch(
+      /^0 versions destroyed, 3 skipped \(job .*\)\n$/,
+    );
+    await json("create", "single");
+    expect(await text("deactivate", "single", "--all-versions")).toMatch(
+      /^1 version deactivated, 0 skipped /,
+    );
+    for (const command of ["deactivate", "destroy"]) {
+      const both = await at.run(command, "single", "--all-versions", "--key-version", "1");
+      expect(both).toMatchObject({ code: EXIT_CODES.usage });
+      const job = await at.run(command, "single", "--job", summary.job);
+      expect(job).toMatchObject({ code: EXIT_CODES.usage });
+      expect(job.stderr).toContain("--job goes with --all-versions");
+    }
+  });
+
   it("list filters, and goes through pages to the last", async () => {
     const names = ["page-1", "page-2", "page-3"];
     for (const name of names) await json("create", name, "--tag", "paged");

@@ -52,6 +52,23 @@ const COMMANDS: Record<string, Command> = {
     run: (keys) => keys.destroy("kek", { version: 1 }),
     done: async (keys) => (await versionsOf(keys, "kek"))[0]?.state === "destroyed",
   },
+  "deactivate of all versions": {
+    prepare: (keys) => keys.rotate("a"),
+    run: (keys) => keys.deactivate("a", { versions: "all", job: JOB }),
+    done: async (keys) => (await versionsOf(keys, "a")).every(({ state }) => state === "deactivated"),
+  },
+  "destroy of all versions": {
+    prepare: async (keys) => {
+      await keys.rotate("kek");
+      await keys.rotate("kek");
+      await keys.rewrap("kek");
+      await keys.deactivate("kek", { version: 1 });
+      await keys.deactivate("kek", { version: 2 });
+    },
+    run: (keys) => keys.destroy("kek", { versions: "all", job: JOB }),
+    done: async (keys) =>
+      (await versionsOf(keys, "kek")).every(({ state }, i) => state === (i < 2 ? "destroyed" : "active")),
+  },
 };
 
 interface World {

@@ -95,6 +95,41 @@ describe("a store on disk", () => {
     await keys.close();
   });
 
+  it("resumes a job over all versions that was cut off by closing", async () => {
+    let keys = await open();
+    await keys.create({ name: "kek", ...KEK });
+    for (let i = 1; i < 20; i++) await keys.rotate("kek");
+    const deactivation = keys.deactivate("kek", { versions: "all" });
+    for await (const { done } of deactivation) if (done >= 3) break;
+    await keys.close();
+    expect(await codeOf(deactivation)).toBe("JOB_CANCELLED");
+
+    keys = await open();
+    const left = (await keys.get("kek"))!.versions.filter(({ state }) => state === "active");
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.length).toBeLessThanOrEqual(17);
+    const again = { versions: "all", job: deactivation.id } as const;
+    expect(await keys.deactivate("kek", again)).toMatchObject({ deactivated: 20, skipped: 0 });
+    const destruction = keys.destroy("kek", { versions: "all" });
+    for await (const { done } of destruction) if (done >= 3) break;
+    await keys.close();
+    expect(await codeOf(destruction)).toBe("JOB_CANCELLED");
+
+    keys = await open();
+    expect(await keys.destroy("kek", { versions: "all", job: destruction.id })).toEqual({
+      job: destruction.id,
+      destroyed: 20,
+      skipped: 0,
+      erasure: "deleted",
+      shredded: 0,
+    });
+    const operations = await auditOperations(keys);
+    for (const operation of ["deactivate", "close-gate", "destroy"]) {
+      expect(operations.filter((each) => each === operation)).toHaveLength(20);
+    }
+    await keys.close();
+  });
+
   it("serves two managers at once, which obey each other's restrictions", async () => {
     const a = await open({ freshness: 0 });
     const b = await open({ freshness: 0 });

@@ -1,0 +1,181 @@
+/**
+ * `versions: "all"`: a job that moves every version of a key that can be moved, oldest first, one commit each, so that
+ * the current version goes last. What was moved can't be moved again, so a job that begins anew finds only the rest.
+ */
+import { cborMap } from "../foundation/cbor.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString, type Id } from "../foundation/ids.js";
+import { effectiveState, next } from "../lifecycle/transition.js";
+import { readKey, type StoredKey } from "../keys/reads.js";
+import type { KeyRecord, KeyVersion } from "../keys/record.js";
+import { keyspace } from "../storage/keyspace.js";
+import { planChange, readForChange } from "./change-state.js";
+import type { Plan } from "./committer.js";
+import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
+import { authorize, commandTime, type StoreContext } from "./execute.js";
+import { jobRecord, openJob, type JobControl, type JobOptions, type StoredJob } from "./jobs.js";
+
+export interface AllVersionsOption extends JobOptions {
+  /** Every version, in a job. */
+  versions: "all";
+}
+
+export interface DeactivateAllSummary {
+  job: string;
+  /** How many versions the job has deactivated, in this run and before. */
+  deactivated: number;
+  /** How many others the key has: not active then, so there was nothing to end. */
+  skipped: number;
+}
+
+export interface DestroyAllOptions extends AllVersionsOption {
+  /** Destroy wrapping-key versions although keys still lie under them: all of those become unreadable. */
+  cryptoShred?: boolean | undefined;
+}
+
+export interface DestroyAllSummary {
+  job: string;
+  /** How many versions the job has destroyed, in this run and before. */
+  destroyed: number;
+  /** How many others the key has: destroyed already, or active. */
+  skipped: number;
+  /** As of a single version: `cryptographic` only where it is for each of them. `null`: none was destroyed. */
+  erasure: DestroyResult["erasure"] | null;
+  /** How many keys became unreadable with them (`cryptoShred`). */
+  shredded: number;
+}
+
+const RETRIES = 16;
+
+interface Step {
+  plan: Plan;
+  /** What it adds to the job's sums. */
+  adds: readonly number[];
+}
+
+interface Task {
+  event: "deactivate" | "destroy";
+  cryptoShred: boolean;
+  /** What may refuse the whole before anything is changed. */
+  begin?(record: KeyRecord, rows: readonly KeyVersion[]): Promise<void>;
+  plan(before: StoredKey, row: KeyVersion): Promise<Step>;
+}
+
+interface Done {
+  done: number;
+  skipped: number;
+  sums: readonly number[];
+}
+
+/** @throws {KeyloomError} `KEY_NOT_FOUND`, `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH` */
+export async function deactivateAll(
+  context: StoreContext,
+  control: JobControl,
+  jobId: Id,
+  reference: string,
+): Promise<DeactivateAllSummary> {
+  const { done, skipped } = await changeAll(context, control, jobId, reference, {
+    event: "deactivate",
+    cryptoShred: false,
+    async plan(before, row) {
+      const time = commandTime(context, before.record.time);
+      const { plan } = await planChange(context, before, row, "deactivate", time);
+      return { plan, adds: [] };
+    },
+  });
+  return { job: idToString(jobId), deactivated: done, skipped };
+}
+
+/** @throws {KeyloomError} as `deactivateAll`, and `KEY_HAS_DEPENDENTS` with the count under all versions together */
+export async function destroyAll(
+  context: StoreContext,
+  control: JobControl,
+  jobId: Id,
+  reference: string,
+  cryptoShred: boolean,
+): Promise<DestroyAllSummary> {
+  const { done, skipped, sums } = await changeAll(context, control, jobId, reference, {
+    event: "destroy",
+    cryptoShred,
+    async begin(record, rows) {
+      const versions = rows.map(({ version }) => version);
+      if (!cryptoShred) await requireNoDependents(context, record, versions);
+    },
+    async plan(before, row) {
+      const { plan, result } = await planDestruction(context, before, row, { cryptoShred });
+      return { plan, adds: [result.shredded, result.erasure === "deleted" ? 1 : 0] };
+    },
+  });
+  const [shredded = 0, deleted = 0] = sums;
+  const erasure = done === 0 ? null : deleted > 0 ? "deleted" : "cryptographic";
+  return { job: idToString(jobId), destroyed: done, skipped, erasure, shredded };
+}
+
+async function changeAll(
+  context: StoreContext,
+  control: JobControl,
+  jobId: Id,
+  reference: string,
+  task: Task,
+): Promise<Done> {
+  const { event, cryptoShred } = task;
+  const { id, owner } = (await readForChange(context, reference)).record;
+  authorize(context, event, owner);
+  const request = cborMap([1, id], [2, cryptoShred]);
+  let conflicts = 0;
+  for (let first = true; ; first = false) {
+    // All is read anew each time: another process may change the key, or run this very job.
+    const before = await readKey(context.storage, context.records, id);
+    if (before === null) throw new KeyloomError("STORE_DAMAGED", { message: "a key's record is missing" });
+    const job = await openJob(context, jobId, `${event}-versions`, request);
+    const rows = job.record.finished ? [] : movable(context, before.record, event);
+    const { done } = job.record;
+    control.report(done, done + rows.length);
+    if (rows.length === 0) return outcomeOf(job, before.record);
+    await control.pause();
+    if (first) await task.begin?.(before.record, rows);
+    const { plan, adds } = await task.plan(before, rows[0]!);
+    const commit = await context.committer.commit(
+      withJob(plan, job, {
+        finished: rows.length === 1,
+        skipped: before.record.versions.length - done - 1,
+        adds,
+      }),
+    );
+    context.ring.invalidate();
+    conflicts = commit.committed ? 0 : conflicts + 1;
+    if (conflicts === RETRIES) {
+      throw new KeyloomError("STORE_CONFLICT", { message: "others keep changing the same key; try again" });
+    }
+  }
+}
+
+/** The versions that an event can happen to now. */
+function movable(context: StoreContext, record: KeyRecord, event: Task["event"]): KeyVersion[] {
+  const time = commandTime(context, record.time);
+  return record.versions.filter(
+    ({ state, dates }) => next(effectiveState(state, dates, time), event) !== null,
+  );
+}
+
+/** The plan with the job's record in it, one version on. Its sums begin with the number of those skipped. */
+function withJob(
+  plan: Plan,
+  job: StoredJob,
+  { finished, skipped, adds }: { finished: boolean; skipped: number; adds: readonly number[] },
+): Plan {
+  const [, ...before] = job.record.sums ?? [];
+  const sums = [skipped, ...adds.map((add, i) => add + (before[i] ?? 0))];
+  const record = { ...job.record, done: job.record.done + 1, finished, sums };
+  return {
+    ...plan,
+    checks: [...plan.checks, { key: keyspace.job(job.id), version: job.storageVersion }],
+    records: [...plan.records, jobRecord({ ...job, record })],
+    event: { ...plan.event, job: job.id },
+  };
+}
+
+function outcomeOf({ record }: StoredJob, { versions }: KeyRecord): Done {
+  const [skipped = 0, ...sums] = record.sums ?? [];
+  return { done: record.done, skipped: record.finished ? skipped : versions.length - record.done, sums };
+}
