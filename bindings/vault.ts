@@ -54,6 +54,7 @@ export interface Vault {
   unwrap(kek: Handle, attributes: Uint8Array, wrapped: Uint8Array): Handle;
   /** A child key, which has no usage and no exportability that the parent hasn't. `info`: at most 1024 bytes. */
   derive(parent: Handle, template: KeyTemplate, info: Uint8Array): Handle;
+  /** Keys of age files are refused, as `CORE_HANDLE_MISUSE`: they are never stored. */
   wrap(kek: Handle, key: Handle): Uint8Array;
   /** Copies a key's material to the JavaScript heap. @throws {CoreError} `CORE_NOT_EXPORTABLE` */
   exportInsecureCleartext(key: Handle): Uint8Array;

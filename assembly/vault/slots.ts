@@ -54,6 +54,12 @@ export function materialLength(algorithm: u32): i32 {
   return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_AGE_PAYLOAD_KEY ? 32 : 0;
 }
 
+/** Is this an algorithm of keys that are stored? Those of age files live and die with one file. */
+@inline
+export function isManaged(algorithm: u32): bool {
+  return algorithm != ALGORITHM_AGE_FILE_KEY && algorithm != ALGORITHM_AGE_PAYLOAD_KEY;
+}
+
 /** Do these bits fit the algorithm, and keep wrapping apart from encrypting? */
 export function usagesFit(algorithm: u32, usages: u32, flags: u32): bool {
   if (flags > EXPORTABLE) return false;

@@ -10,6 +10,7 @@ import { hostRandom } from "./random";
 import {
   allocate,
   DERIVE,
+  isManaged,
   MATERIAL,
   materialLength,
   requireUsage,
@@ -70,6 +71,7 @@ function wellFormed(attributes: usize, kek: usize, length: i32): bool {
   const algorithm = algorithmOf(attributes);
   return (
     namesKek(attributes, kek) &&
+    isManaged(algorithm) &&
     length > 0 && // which is what an unknown algorithm has
     materialLength(algorithm) == length &&
     usagesFit(algorithm, usagesOf(attributes), load<u8>(attributes, 3))
@@ -234,6 +236,7 @@ export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32,
   for (let i = 0; i < count; i++) {
     const slot = slotOf(load<u32>(handles + <usize>i * 4));
     if (slot == 0) return FAIL_STALE;
+    if (!isManaged(load<u8>(slot, 5))) return FAIL_MISUSE;
     if (load<u8>(slot, 7) != length) return FAIL_LENGTH;
   }
   const stride = OVERHEAD + <usize>length;
@@ -342,6 +345,7 @@ export function rewrap(
 function mayDerive(parent: usize, algorithm: u32, usages: u32, flags: u32): bool {
   return (
     usagesFit(algorithm, usages, flags) &&
+    isManaged(algorithm) &&
     materialLength(algorithm) == 32 &&
     (usages & ~load<u32>(parent, 8)) == 0 &&
     (flags & ~(<u32>load<u8>(parent, 6))) == 0

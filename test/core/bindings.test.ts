@@ -154,7 +154,7 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
     ],
     wrapBatch: [
       ["", () => vault.wrapBatch(kek, [key, parent])],
-      ["CORE_INVALID_LENGTH", () => vault.wrapBatch(kek, [key, fileKey])],
+      ["CORE_HANDLE_MISUSE", () => vault.wrapBatch(kek, [key, fileKey])],
       ...wrongHandles((handle) => vault.wrapBatch(handle, [key])),
       ...wrongHandles((handle) => vault.wrapBatch(kek, [key, handle])),
     ],

@@ -236,6 +236,34 @@ describe.each(BUILDS)("the vault, $name build", ({ simd }) => {
       expect(codeOf(() => vault.generateAndWrapBatch(kek, otherId, 1))).toBe("CORE_HANDLE_MISUSE");
     });
 
+    it.each([ALGORITHM.AGE_FILE_KEY, ALGORITHM.AGE_PAYLOAD_KEY])(
+      "are never made of a key of an age file (algorithm %i)",
+      (algorithm) => {
+        const age = template(0, { algorithm, id: bytes(16, 100) });
+        const kek = vault.generate(kekTemplate());
+        const key = vault.generate(age);
+        expect(codeOf(() => vault.wrap(kek, key))).toBe("CORE_HANDLE_MISUSE");
+        const data = vault.generate(dataTemplate());
+        expect(codeOf(() => vault.wrapBatch(kek, [data, key]))).toBe("CORE_HANDLE_MISUSE");
+        const attributes = encodeAttributes(age, kekId, 1);
+        expect(codeOf(() => vault.generateAndWrapBatch(kek, attributes, 1))).toBe("CORE_HANDLE_MISUSE");
+        const deriver = vault.generate(template(USAGE.DERIVE, { algorithm: ALGORITHM.HKDF_SHA256 }));
+        expect(codeOf(() => vault.derive(deriver, age, NONE))).toBe("CORE_HANDLE_MISUSE");
+        expect(codeOf(() => vault.deriveBatch(deriver, kek, attributes, NONE, 0, 1))).toBe(
+          "CORE_HANDLE_MISUSE",
+        );
+        // Nor do they open, were they made by something else.
+        const material = bytes(32, 60);
+        const other = vault.import(kekTemplate(), material);
+        const nonce = bytes(24, 61);
+        const aead = xchacha20poly1305(subkey(material, "wrap/enc"), nonce, attributes);
+        const length = algorithm === ALGORITHM.AGE_FILE_KEY ? 16 : 32;
+        const wrapped = concat(subkey(material, "wrap/commit"), nonce, aead.encrypt(bytes(length, 62)));
+        expect(codeOf(() => vault.unwrap(other, attributes, wrapped))).toBe("CORE_AUTHENTICATION_FAILED");
+        expect(vault.openCheckBatch(other, attributes, wrapped, 1).failed).toBe(1);
+      },
+    );
+
     it.each([0, 1, 3, 4, 5, 129, 1000])("of a batch of %i all open, each to a key of its own", (count) => {
       const kek = vault.generate(kekTemplate());
       const wrapped = vault.generateAndWrapBatch(kek, attributesFor(count), count);

@@ -23,6 +23,12 @@ import {
   theKek,
 } from "./kit.js";
 
+/** Keys of one file, which are never stored. */
+const AGE_KEYS: Child[] = [
+  { algorithm: ALGORITHM.AGE_FILE_KEY, usages: 0 },
+  { algorithm: ALGORITHM.AGE_PAYLOAD_KEY, usages: 0 },
+];
+
 /** A wrapped record under the tests' wrapping key. */
 function wrapOne(t: Probe, kekHandle: number, child: Child = {}, length = 32): Uint8Array {
   return t.call("vaultGenerateAndWrap", {
@@ -53,8 +59,6 @@ export const vaultWrapCases: Cases = {
         };
       };
       for (const count of [0, 1, 3, 4, 5, 127, 128, 129, 300]) t.call("vaultGenerateAndWrap", call(count));
-      const fileKeys = { algorithm: ALGORITHM.AGE_FILE_KEY, usages: 0 };
-      for (const count of [1, 129]) t.call("vaultGenerateAndWrap", call(count, fileKeys, 16));
       for (const draws of [0, 1, 2]) {
         t.drawsLeft = draws;
         t.call("vaultGenerateAndWrap", call(300), "RANDOM");
@@ -62,13 +66,10 @@ export const vaultWrapCases: Cases = {
         if (draws < 2) t.call("vaultGenerateAndWrap", call(5), "RANDOM");
         t.drawsLeft = Infinity;
       }
-      for (const child of [
-        { usages: ALL_WRAP | ALL_CIPHER },
-        { algorithm: 2 },
-        { algorithm: 4, usages: 0 },
-      ]) {
+      for (const child of [{ usages: ALL_WRAP | ALL_CIPHER }, { algorithm: 2 }, ...AGE_KEYS]) {
         t.call("vaultGenerateAndWrap", call(3, child), "MISUSE");
       }
+      t.call("vaultGenerateAndWrap", call(1, AGE_KEYS[0], 16), "MISUSE");
       t.call("vaultGenerateAndWrap", call(3, {}, 32, handle, KEK_VERSION + 1), "MISUSE");
       t.call("vaultGenerateAndWrap", call(3, {}, 32, t.key(USAGE.UNWRAP, kek)), "MISUSE");
       t.call("vaultGenerateAndWrap", call(3, {}, 32, STALE), "STALE");
@@ -83,7 +84,7 @@ export const vaultWrapCases: Cases = {
     run(t) {
       const handle = theKek(t);
       const keys = Array.from({ length: 5 }, (_, i) => t.key(ALL_CIPHER, { material: bytes(32, 300 + i) }));
-      const fileKey = t.key(0, FILE_KEY);
+      const ageKeys = [t.key(0, FILE_KEY), t.key(0, { algorithm: ALGORITHM.AGE_PAYLOAD_KEY })];
       const call = (handles: number[], key = handle, length = 32): Call => ({
         inputs: [words(...handles)],
         reserve: handles.length * (length + 72),
@@ -92,8 +93,11 @@ export const vaultWrapCases: Cases = {
       for (const count of [0, 1, 3, 4, 5, 128, 129]) {
         t.call("vaultWrap", call(Array.from({ length: count }, (_, i) => keys[i % 5]!)));
       }
-      t.call("vaultWrap", call([fileKey], handle, 16));
-      t.call("vaultWrap", call([keys[0]!, fileKey]), "LENGTH");
+      for (const key of ageKeys) {
+        for (const length of [16, 32]) t.call("vaultWrap", call([key], handle, length), "MISUSE");
+        t.call("vaultWrap", call([keys[0]!, key]), "MISUSE");
+      }
+      t.call("vaultWrap", call([keys[0]!], handle, 16), "LENGTH");
       t.call("vaultWrap", call([keys[0]!, STALE]), "STALE");
       t.call("vaultWrap", call([keys[0]!], STALE), "STALE");
       t.call("vaultWrap", call([keys[0]!], keys[1]!), "MISUSE");
@@ -217,12 +221,7 @@ export const vaultWrapCases: Cases = {
         };
       };
       for (const length of [0, 1, 46, 47, 48, 1024]) t.call("vaultDerive", call(bytes(length, 5)));
-      for (const child of [
-        { usages: ALL_WRAP },
-        { flags: 1 },
-        { algorithm: 4, usages: 0 },
-        { algorithm: 9, usages: 0 },
-      ]) {
+      for (const child of [{ usages: ALL_WRAP }, { flags: 1 }, { algorithm: 9, usages: 0 }, ...AGE_KEYS]) {
         t.call("vaultDerive", call(bytes(9), child), "MISUSE");
       }
       t.call("vaultDerive", call(bytes(9), {}, t.key(ALL_CIPHER)), "MISUSE");
@@ -266,6 +265,7 @@ export const vaultWrapCases: Cases = {
       t.drawsLeft = Infinity;
       t.call("vaultDeriveAndWrap", call(3, 3, { usages: ALL_WRAP }), "MISUSE");
       t.call("vaultDeriveAndWrap", call(3, 3, { flags: 1 }), "MISUSE");
+      for (const child of AGE_KEYS) t.call("vaultDeriveAndWrap", call(3, 3, child), "MISUSE");
       t.call("vaultDeriveAndWrap", call(3, 3, {}, handle), "MISUSE");
       t.call("vaultDeriveAndWrap", call(3, 3, {}, parent, parent), "MISUSE");
       t.call("vaultDeriveAndWrap", call(3, 3, {}, STALE), "STALE");
