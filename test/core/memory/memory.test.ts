@@ -5,13 +5,13 @@
  */
 import { describe, expect, it } from "vitest";
 import { Probe, SCRATCH_END, SLOT_SIZE, STAGING, STATIC_END, subkey, type Call } from "./probe.js";
-import { ALL_CIPHER, bytes } from "../support.js";
+import { ALL_CIPHER, at, bytes } from "../support.js";
 import { NEW_ID, seal, type Cases } from "./kit.js";
 import { digestCases } from "./digest-cases.js";
 import { kdfCases } from "./kdf-cases.js";
 import { aeadCases } from "./aead-cases.js";
 import { vaultKeysCases } from "./vault-keys-cases.js";
-import { vaultWrapCases } from "./vault-wrap-cases.js";
+import { rewrapping, vaultWrapCases } from "./vault-wrap-cases.js";
 import { vaultUseCases } from "./vault-use-cases.js";
 import { vaultRecordsCases } from "./vault-records-cases.js";
 import { vaultAgeCases } from "./vault-age-cases.js";
@@ -72,6 +72,31 @@ describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => 
       const { findings } = t.attempt("vaultSeal", { ...seal(key, bytes(100)), plant });
       expect(findings.join()).toContain("a copy of");
     }
+  });
+
+  it("has nothing of a key whose commitment is wrong, in the middle of a batch either", async () => {
+    const t = await Probe.create(kind);
+    const { call, wrapped, keys } = rewrapping(t, 129);
+    const [foreign, broken, fine] = [3, 4, 5] as const;
+    wrapped[foreign * 104 + 5]! ^= 1;
+    wrapped[broken * 104 + 5]! ^= 1;
+    wrapped[broken * 104 + 103]! ^= 1;
+    const latin1 = new TextDecoder("latin1");
+    // The second piece's nonces are drawn when the first piece's keys have been opened and sealed.
+    const found: number[][] = [];
+    t.onDraw = (memory) => {
+      const scratch = latin1.decode(memory.subarray(STATIC_END, SCRATCH_END));
+      found.push(keys.flatMap((key, i) => (scratch.includes(latin1.decode(key.subarray(0, 8))) ? [i] : [])));
+    };
+    const { output } = t.call("vaultRewrap", call);
+    const [before, between] = found;
+    expect(before).toEqual([]);
+    expect(between).toContain(fine);
+    expect(between).not.toContain(foreign);
+    expect(between).toHaveLength(126);
+    const statuses = output.subarray(129 * 104);
+    expect([...statuses.subarray(foreign, fine + 1)]).toEqual([1, 1, 0]);
+    for (const i of [foreign, broken]) expect(at(output, i, 104)).toEqual(new Uint8Array(104));
   });
 
   it("retires a slot whose generations are used up", async () => {

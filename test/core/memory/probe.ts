@@ -101,6 +101,8 @@ export class Probe {
   readonly seen = new Map<string, Set<StatusName>>();
   /** How many draws of random bytes succeed before one fails, having written its bytes already. */
   drawsLeft = Infinity;
+  /** Sees memory at every draw, in the middle of a call. */
+  onDraw: ((memory: Uint8Array) => void) | null = null;
   #draws = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
@@ -128,6 +130,7 @@ export class Probe {
   }
 
   #random(at: number, length: number): number {
+    this.onDraw?.(this.#bytes);
     const out = this.#bytes.subarray(at, at + length);
     let state = (0x9e37_79b9 * ++this.#draws) >>> 0 || 1;
     for (let i = 0; i < length; i++) {

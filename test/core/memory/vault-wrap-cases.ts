@@ -38,6 +38,25 @@ function wrapOne(t: Probe, kekHandle: number, child: Child = {}, length = 32): U
   }).output;
 }
 
+/** A re-wrap of `count` fresh records, which may still be edited, and their keys. */
+export function rewrapping(t: Probe, count: number): { call: Call; wrapped: Uint8Array; keys: Uint8Array[] } {
+  const [handle, next] = [theKek(t), theKek(t, 4)];
+  const all = attributes(count);
+  let keys: Uint8Array[] = [];
+  const { output: wrapped } = t.call("vaultGenerateAndWrap", {
+    inputs: [all],
+    reserve: count * 104,
+    args: ([a], out) => [handle, a!, count, 32, out],
+    secrets: (output) => (keys = unwrapped(KEK_MATERIAL, all, output)),
+  });
+  const call: Call = {
+    inputs: [all, wrapped],
+    reserve: count * 105,
+    args: ([a, w], out) => [handle, next, a!, w!, count, 32, out],
+  };
+  return { call, wrapped, keys };
+}
+
 export const vaultWrapCases: Cases = {
   vaultGenerateAndWrap: {
     statuses: ["OK", "STALE", "MISUSE", "RANDOM", "RANGE"],
