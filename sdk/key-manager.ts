@@ -197,7 +197,12 @@ export class KeyManager {
     return this.#view(stored);
   }
 
-  /** One page of keys, oldest first. */
+  /**
+   * One page of keys, oldest first.
+   *
+   * @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown state, a limit out of range or a foreign cursor;
+   * `KEY_ALGORITHM_NOT_SUPPORTED`; for `under`, `KEY_NOT_FOUND`
+   */
   async list(options: ListOptions = {}): Promise<KeyPage> {
     const context = this.#open();
     authorize(context, "read", null);

@@ -3,7 +3,7 @@ import { equalBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
-import type { State } from "../lifecycle/states.js";
+import { STATE_NAMES, STATES, type State } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import type { Entry, Range, StorageAdapter } from "../storage/adapter.js";
 import { keyspace, ranges, trailingId } from "../storage/keyspace.js";
@@ -45,6 +45,14 @@ function listingRange({ tag, owner }: KeyFilter, after?: Uint8Array): { range: R
   if (tag !== undefined) return { range: ranges.byTag(tag, after), byIndex: true };
   if (owner !== undefined) return { range: ranges.byOwner(owner, after), byIndex: true };
   return { range: ranges.keys(after), byIndex: false };
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for a state that doesn't exist, instead of an empty page */
+function checkState(state: unknown): void {
+  if (state === undefined) return;
+  if (typeof state !== "string") throw new TypeError("state must be a string");
+  if (Object.hasOwn(STATES, state)) return;
+  throw new KeyloomError("KEY_INVALID_OPTION", { message: `state is one of ${STATE_NAMES.join(", ")}` });
 }
 
 /** A position of another listing, or none at all, would bring up entries that are no keys. */
@@ -97,6 +105,7 @@ export async function listKeys(
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
     throw new KeyloomError("KEY_INVALID_OPTION", { message: `limit must be from 1 to ${MAX_PAGE}` });
   }
+  checkState(filter.state);
   if (after !== undefined) checkPosition(filter, after);
   const keys: StoredKey[] = [];
   let examined = 0;

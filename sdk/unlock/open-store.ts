@@ -242,9 +242,9 @@ function committerOf(parts: OpenParts, records: Records): Committer {
 async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<OpenedStore> {
   const { storage, core, unlock } = parts;
   const { vault } = core;
-  const header = decodeHeader(parseRecord(headerEntry.value).body);
+  const header = decode("the store's header", () => decodeHeader(parseRecord(headerEntry.value).body));
   const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
-  const table = decodeSlotTable(parseRecord(slotsEntry.value).body);
+  const table = decode("the slot table", () => decodeSlotTable(parseRecord(slotsEntry.value).body));
   const root = await withSecret(unlock, (secret) => {
     for (const slot of table.slots) {
       if (!slotMatches(slot, unlock)) continue;
@@ -273,6 +273,16 @@ async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<Opene
     markTime: decodeMark(opened[3]!.body),
     committer: committerOf(parts, records),
   };
+}
+
+/** Decodes what is not authenticated yet: bytes that make no sense are damage. */
+function decode<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (!isKeyloomError(cause, "CBOR_INVALID")) throw cause;
+    throw new KeyloomError("STORE_DAMAGED", { message: `${what} does not decode`, cause });
+  }
 }
 
 function unwrapMacKey(unwrap: () => Handle): Handle {

@@ -267,6 +267,10 @@ describe("listing", () => {
     expect(await codeOf(keys.list({ limit: 0 }))).toBe("KEY_INVALID_OPTION");
     expect(await codeOf(keys.list({ cursor: "zz" }))).toBe("KEY_INVALID_OPTION");
     expect(await codeOf(keys.list({ under: "nobody" }))).toBe("KEY_NOT_FOUND");
+    for (const state of ["", "Active", "toString", "expired"] as never[]) {
+      expect(await codeOf(keys.list({ state }))).toBe("KEY_INVALID_OPTION");
+    }
+    await expect(keys.list({ state: 2 as never })).rejects.toBeInstanceOf(TypeError);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Every record of a store against every byte of it, and against every other place it could be put. */
 import { beforeAll, describe, expect, it } from "vitest";
-import type { KeyManager } from "../../sdk/index.js";
+import { KeyManager, passphrase, type KeyloomError } from "../../sdk/index.js";
 import { loadCoreWith, type Vault } from "../../sdk/crypto/core.js";
 import { openRecords, recordPrefix, type RecordKey, type Records } from "../../sdk/crypto/records.js";
 import { isKeyloomError } from "../../sdk/foundation/errors.js";
@@ -182,11 +182,54 @@ describe("a manager", () => {
       const changed = value.slice();
       changed[at]! ^= 1 << (at % 8);
       const code = await edited(key, changed, () => codeOf(openMemory({ space })));
-      expect(["STORE_DAMAGED", "STORE_NEWER_FORMAT", "CBOR_INVALID", "UNLOCK_FAILED"], `at ${at}`).toContain(
-        code,
-      );
+      expect(["STORE_DAMAGED", "STORE_NEWER_FORMAT", "UNLOCK_FAILED"], `at ${at}`).toContain(code);
     }
     expect(await edited(key, null, () => codeOf(openMemory({ space })))).toBe("STORE_DAMAGED");
+  });
+
+  it.each(["header", "unlockSlots"])(
+    "says that a %s is damaged, and what it could not decode",
+    async (kind) => {
+      const { key, value } = stored.find((record) => record.kind === kind)!;
+      const causes = new Set<string | undefined>();
+      for (let at = 0; at < value.length; at++) {
+        for (const flip of [0x80, 0xff]) {
+          const changed = value.slice();
+          changed[at]! ^= flip;
+          const error = await edited(key, changed, () =>
+            openMemory({ space }).then(null, (thrown) => thrown),
+          );
+          expect(isKeyloomError(error), `at ${at}`).toBe(true);
+          const { code, cause } = error as KeyloomError;
+          expect(["STORE_DAMAGED", "STORE_NEWER_FORMAT", "UNLOCK_FAILED"], `at ${at}`).toContain(code);
+          if (code === "STORE_DAMAGED") causes.add((cause as KeyloomError | undefined)?.code);
+        }
+      }
+      expect(causes).toEqual(new Set([undefined, "CBOR_INVALID"]));
+    },
+  );
+
+  it("says the same of a slot for a passphrase, before it derives anything from one", async () => {
+    const other = new MemorySpace();
+    const storage = memoryStorage({ space: other });
+    const made = await KeyManager.open({ storage, unlock: passphrase("pass") });
+    await made.close();
+    const key = keyspace.unlockSlots();
+    const value = (await memoryStorage({ space: other }).get(key))!.value.slice();
+    const codes = new Set<string>();
+    for (let at = 0; at < value.length; at++) {
+      const changed = value.slice();
+      changed[at]! ^= 1 << (at % 8);
+      const mutations: Mutation[] = [{ kind: "put", key, value: changed }];
+      await memoryStorage({ space: other }).commit({ id: new Uint8Array(16), checks: [], mutations });
+      codes.add(await codeOf(openMemory({ space: other })));
+    }
+    expect([...codes].sort()).toEqual([
+      "STORE_DAMAGED",
+      "STORE_NEWER_FORMAT",
+      "UNLOCK_FAILED",
+      "UNLOCK_KDF_OUT_OF_BOUNDS",
+    ]);
   });
 
   it("opens no store with a changed MAC key", async () => {
