@@ -138,7 +138,11 @@ export class KeyManager {
   readonly #context: StoreContext;
   readonly #core: Core;
   readonly #running = new Set<Job<unknown>>();
-  #closed = false;
+  /** Set by `close`: settled once everything is closed. */
+  #closing: Promise<void> | null = null;
+  /** How many calls are under way, and what to do when it is none. */
+  #uses = 0;
+  #onIdle: (() => void) | null = null;
 
   /** @internal Managers are made by `open`. */
   constructor(core: Core, context: StoreContext) {
@@ -164,10 +168,11 @@ export class KeyManager {
    * @throws {KeyloomError} `KEY_NAME_TAKEN`, `KEY_INVALID_NAME`, `KEY_ALGORITHM_NOT_SUPPORTED`, `KEY_USAGE_CONFLICT`,
    * `KEY_INVALID_OPTION`; for `under`, `KEY_NOT_FOUND` and `KEY_NOT_USABLE`
    */
-  async create(options: CreateKeyOptions): Promise<Key> {
-    const context = this.#open();
-    const checked = checkCreateOptions(options);
-    return this.#view(await createKey(context, checked, await this.#wrappingId(options.under)));
+  create(options: CreateKeyOptions): Promise<Key> {
+    return this.#use(async (context) => {
+      const checked = checkCreateOptions(options);
+      return this.#view(await createKey(context, checked, await this.#wrappingId(options.under)));
+    });
   }
 
   /**
@@ -189,12 +194,13 @@ export class KeyManager {
   }
 
   /** A key's metadata. `null`: there is no such key. A destroyed key is found for ever. */
-  async get(key: KeyReference): Promise<Key | null> {
-    const context = this.#open();
-    const stored = await context.ring.lookup(referenceOf(key));
-    if (stored === null) return null;
-    authorize(context, "read", stored.record.owner);
-    return this.#view(stored);
+  get(key: KeyReference): Promise<Key | null> {
+    return this.#use(async (context) => {
+      const stored = await context.ring.lookup(referenceOf(key));
+      if (stored === null) return null;
+      authorize(context, "read", stored.record.owner);
+      return this.#view(stored);
+    });
   }
 
   /**
@@ -203,8 +209,11 @@ export class KeyManager {
    * @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown state, a limit out of range or a foreign cursor;
    * `KEY_ALGORITHM_NOT_SUPPORTED`; for `under`, `KEY_NOT_FOUND`
    */
-  async list(options: ListOptions = {}): Promise<KeyPage> {
-    const context = this.#open();
+  list(options: ListOptions = {}): Promise<KeyPage> {
+    return this.#use((context) => this.#list(context, options));
+  }
+
+  async #list(context: StoreContext, options: ListOptions): Promise<KeyPage> {
     authorize(context, "read", null);
     const { tag, state, under, algorithm, cursor } = options;
     const filter = {
@@ -232,8 +241,8 @@ export class KeyManager {
    *
    * @returns an envelope, 93 bytes longer than `plaintext`; it names its key, so `decrypt` needs none
    */
-  async encrypt(key: KeyReference, plaintext: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
-    return encryptMessage(this.#open(), referenceOf(key), plaintext, options);
+  encrypt(key: KeyReference, plaintext: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
+    return this.#use((context) => encryptMessage(context, referenceOf(key), plaintext, options));
   }
 
   /**
@@ -242,13 +251,16 @@ export class KeyManager {
    * @throws {KeyloomError} `MESSAGE_AUTHENTICATION_FAILED`, one code whatever was changed; `MESSAGE_MALFORMED`;
    * `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `KEY_DESTROYED`
    */
-  async decrypt(sealed: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
-    return decryptMessage(this.#open(), sealed, options);
+  decrypt(sealed: Uint8Array, options: MessageOptions = {}): Promise<Uint8Array> {
+    return this.#use((context) => decryptMessage(context, sealed, options));
   }
 
-  /** Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read. */
+  /**
+   * Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read, and so does closing
+   * the manager before its end (`STORE_CLOSED`).
+   */
   encryptStream(key: KeyReference, source: AgeSource): ReadableStream<Uint8Array> {
-    return encryptStream(this.#open(), referenceOf(key), source);
+    return encryptStream(this.#open(), referenceOf(key), source, () => this.#open());
   }
 
   /**
@@ -256,12 +268,12 @@ export class KeyManager {
    * the stream says that nothing is missing: use what was read only after that.
    */
   decryptStream(source: AgeSource): ReadableStream<Uint8Array> {
-    return decryptStream(this.#open(), source);
+    return decryptStream(this.#open(), source, () => this.#open());
   }
 
   /** Activates the newest version that waits for it. */
-  async activate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
-    return this.#view(await changeState(this.#open(), referenceOf(key), "activate", options.version));
+  activate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
+    return this.#viewOf((context) => changeState(context, referenceOf(key), "activate", options.version));
   }
 
   /**
@@ -276,19 +288,18 @@ export class KeyManager {
     key: KeyReference,
     options: VersionOption | AllVersionsOption = {},
   ): Promise<Key> | Job<DeactivateAllSummary> {
-    if (!isForAll(options)) return this.#deactivateOne(key, options);
+    if (!isForAll(options)) {
+      const { version } = options;
+      return this.#viewOf((context) => changeState(context, referenceOf(key), "deactivate", version));
+    }
     const context = this.#open();
     const reference = referenceOf(key);
     return this.#job(options, (control, job) => deactivateAll(context, control, job, reference));
   }
 
-  async #deactivateOne(key: KeyReference, { version }: VersionOption): Promise<Key> {
-    return this.#view(await changeState(this.#open(), referenceOf(key), "deactivate", version));
-  }
-
   /** Adds a version with fresh material, which becomes the current one. The old version stays active. */
-  async rotate(key: KeyReference, options: RotateOptions = {}): Promise<Key> {
-    return this.#view(await rotateKey(this.#open(), referenceOf(key), options));
+  rotate(key: KeyReference, options: RotateOptions = {}): Promise<Key> {
+    return this.#viewOf((context) => rotateKey(context, referenceOf(key), options));
   }
 
   /**
@@ -324,16 +335,16 @@ export class KeyManager {
     key: KeyReference,
     options: DestroyOptions | DestroyAllOptions = {},
   ): Promise<DestroyOutcome> | Job<DestroyAllSummary> {
-    if (!isForAll(options)) return this.#destroyOne(key, options);
+    if (!isForAll(options)) {
+      return this.#use(async (context) => {
+        const { stored, ...outcome } = await destroyVersion(context, referenceOf(key), options);
+        return { key: this.#view(stored), ...outcome };
+      });
+    }
     const context = this.#open();
     const reference = referenceOf(key);
     const cryptoShred = options.cryptoShred === true;
     return this.#job(options, (control, job) => destroyAll(context, control, job, reference, cryptoShred));
-  }
-
-  async #destroyOne(key: KeyReference, options: DestroyOptions): Promise<DestroyOutcome> {
-    const { stored, ...outcome } = await destroyVersion(this.#open(), referenceOf(key), options);
-    return { key: this.#view(stored), ...outcome };
   }
 
   /**
@@ -343,29 +354,61 @@ export class KeyManager {
    */
   async *audit(): AsyncGenerator<AuditEntry, void> {
     const { storage, records, sha256 } = this.#open();
-    for await (const entry of walkIntake(storage, records, sha256)) yield viewOfEntry(entry);
+    const walk = walkIntake(storage, records, sha256);
+    try {
+      // Each step is a use of its own: who stops reading must not keep `close` waiting.
+      for (let step = await this.#use(() => walk.next()); step.done !== true;) {
+        yield viewOfEntry(step.value);
+        step = await this.#use(() => walk.next());
+      }
+    } finally {
+      await walk.return(undefined);
+    }
   }
 
   /** The newest audit entries, newest first. Authentic, but their chains are not walked: `audit` does that. */
-  async auditTail(limit = 20): Promise<AuditEntry[]> {
-    const { storage, records } = this.#open();
-    return (await tailIntake(storage, records, limit)).map(viewOfEntry);
+  auditTail(limit = 20): Promise<AuditEntry[]> {
+    return this.#use(async ({ storage, records }) =>
+      (await tailIntake(storage, records, limit)).map(viewOfEntry),
+    );
   }
 
-  /** Cancels running jobs and waits for them, wipes every key from the core, closes the storage. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  /**
+   * Cancels running jobs and waits for them and for calls under way, wipes every key from the core, closes the storage.
+   * Streams that are still open, and new calls, fail with `STORE_CLOSED`. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     for (const job of this.#running) job.cancel("the manager was closed");
     await Promise.allSettled([...this.#running]);
+    if (this.#uses > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
     await this.#context.storage.close();
   }
 
   #open(): StoreContext {
-    if (!this.#closed) return this.#context;
+    if (this.#closing === null) return this.#context;
     throw new KeyloomError("STORE_CLOSED", { message: "this manager is closed" });
+  }
+
+  /** Runs what `close` waits for. */
+  async #use<T>(run: (context: StoreContext) => Promise<T>): Promise<T> {
+    const context = this.#open();
+    this.#uses++;
+    try {
+      return await run(context);
+    } finally {
+      if (--this.#uses === 0) this.#onIdle?.();
+    }
+  }
+
+  #viewOf(run: (context: StoreContext) => Promise<StoredKey>): Promise<Key> {
+    return this.#use(async (context) => this.#view(await run(context)));
   }
 
   #view(stored: StoredKey): Key {

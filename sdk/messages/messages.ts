@@ -95,15 +95,19 @@ export async function decryptMessage(
  * Encrypts data of any length as an age v1 file, its file key wrapped under the current version of a key.
  *
  * The key is looked up when the result is first read; a refusal fails the stream.
+ *
+ * @param requireOpen - throws once the store is closed: then that is why the stream fails
  */
 export function encryptStream(
   context: StoreContext,
   reference: string,
   source: AgeSource,
+  requireOpen: () => void,
 ): ReadableStream<Uint8Array> {
   return encryptAgeStream(
     {
       vault: context.vault,
+      requireOpen,
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
         const stored = await lookup(context, reference);
@@ -121,10 +125,15 @@ export function encryptStream(
  * Decrypts an age v1 file that names a managed key of this store. Chunks leave once authenticated; that nothing
  * is missing is known only at the end of the stream.
  */
-export function decryptStream(context: StoreContext, source: AgeSource): ReadableStream<Uint8Array> {
+export function decryptStream(
+  context: StoreContext,
+  source: AgeSource,
+  requireOpen: () => void,
+): ReadableStream<Uint8Array> {
   return decryptAgeStream(
     {
       vault: context.vault,
+      requireOpen,
       unwrapFileKey: async (stanzas) => {
         for (const candidate of stanzas) {
           const stanza = parseManagedKeyStanza(candidate);

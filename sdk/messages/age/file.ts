@@ -7,8 +7,13 @@ import { type AgeSource, ByteReader, type Chunk } from "./byte-source.js";
 import { encodeHeader, encodeMac, readHeader, type Stanza } from "./header.js";
 import { CHUNK_BYTES, disposeIfLive, Payload, PAYLOAD_NONCE_LENGTH, SEALED_CHUNK_BYTES } from "./stream.js";
 
-export interface AgeEncryptOptions {
+interface AgeOptions {
   readonly vault: Vault;
+  /** Throws once the vault is gone: whatever a stream fails with then, this is the reason. */
+  readonly requireOpen?: () => void;
+}
+
+export interface AgeEncryptOptions extends AgeOptions {
   /**
    * Wraps the file key for every reader; called once, at the first read of the result. The handle is
    * disposed of here, as soon as the call has returned or its promise is settled.
@@ -18,8 +23,7 @@ export interface AgeEncryptOptions {
   readonly random: (length: number) => Uint8Array;
 }
 
-export interface AgeDecryptOptions {
-  readonly vault: Vault;
+export interface AgeDecryptOptions extends AgeOptions {
   /**
    * Finds the stanza it knows and unwraps the file key; ignores stanzas of other types. The handle
    * given back is disposed of here. Throws when no stanza can be unwrapped.
@@ -39,9 +43,10 @@ const NOTHING = new Uint8Array(0);
  *   errors of the source, of `stanzas` and of the vault come through as they are.
  */
 export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
-  const { vault } = options;
+  const { vault, requireOpen } = options;
   const reader = new ByteReader(source);
   return payloadStream(reader, {
+    requireOpen,
     begin: () => beginFile(vault, options),
     async next(payload) {
       const chunk = await reader.readChunk(CHUNK_BYTES);
@@ -62,9 +67,10 @@ export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource):
  *   changed, reordered, missing or trailing chunks; errors of the source and of `unwrapFileKey`.
  */
 export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
-  const { vault } = options;
+  const { vault, requireOpen } = options;
   const reader = new ByteReader(source);
   return payloadStream(reader, {
+    requireOpen,
     begin: async () => ({ payload: await openFile(vault, options, reader) }),
     async next(payload) {
       // A last chunk that is full leaves at once; that nothing follows it is checked behind it.
@@ -124,9 +130,20 @@ interface Beginning {
 }
 
 interface Direction {
+  readonly requireOpen: AgeOptions["requireOpen"] | undefined;
   begin(): Promise<Beginning>;
   /** The next bytes of the result, and whether they are its end. */
   next(payload: Payload): Promise<Chunk>;
+}
+
+/** Why a stream fails: what was thrown, or that the vault went away under it. */
+function reasonOf(cause: unknown, { requireOpen }: Direction): unknown {
+  try {
+    requireOpen?.();
+    return cause;
+  } catch (closed) {
+    return closed;
+  }
 }
 
 /** The one pump of both directions: a read of the result is a read of the source, nothing runs ahead. */
@@ -160,10 +177,11 @@ function payloadStream(reader: ByteReader, direction: Direction): ReadableStream
       async pull(controller) {
         try {
           await pull(controller);
-        } catch (error) {
+        } catch (cause) {
           // Cancelled while it waited: its payload is gone, and nobody reads any more.
           if (over) return;
           release();
+          const error = reasonOf(cause, direction);
           // The source's own clean-up must not hide why the stream failed.
           reader.cancel(error).catch(() => {});
           throw error;
