@@ -1,5 +1,6 @@
 /** The command line: a thin layer over the public API. */
-import { KeyManager } from "../index.js";
+import { isKeyloomError, KeyloomError, KeyManager } from "../index.js";
+import { keyspace } from "../storage/keyspace.js";
 import { storageFromUrl } from "../storage/url.js";
 import { asksForJson, checkArguments, DEFAULT_STORE, parse } from "./arguments.js";
 import { EXIT_CODES, failureOf, type ExitCode } from "./exit-codes.js";
@@ -50,6 +51,7 @@ async function run(argv: readonly string[], io: Io, version: string, json: boole
 
 async function openStore(io: Io, values: Values, create: boolean): Promise<KeyManager> {
   const url = text(values, "store") ?? (io.env["KEYLOOM_STORE"] || DEFAULT_STORE);
+  if (create) await requireNoStore(url);
   const storage = await storageFromUrl(url, { create });
   const options = {
     passphraseFile: text(values, "passphrase-file"),
@@ -61,4 +63,18 @@ async function openStore(io: Io, values: Values, create: boolean): Promise<KeyMa
     unlock: create ? await fetched(unlock) : unlock,
     create: create ? "new" : false,
   });
+}
+
+/** Nobody should think up a passphrase for a store that is there already. Makes nothing where there is none. */
+async function requireNoStore(url: string): Promise<void> {
+  const storage = await storageFromUrl(url, { create: false });
+  try {
+    if ((await storage.get(keyspace.header())) === null) return;
+  } catch (error) {
+    if (isKeyloomError(error, "STORE_NOT_FOUND")) return;
+    throw error;
+  } finally {
+    await storage.close();
+  }
+  throw new KeyloomError("STORE_EXISTS", { message: "there is a store here already" });
 }

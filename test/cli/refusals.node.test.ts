@@ -144,6 +144,13 @@ describe("the passphrase", () => {
     expect(made.raw).toEqual([true, false, true, false]);
     const env = { KEYLOOM_PASSPHRASE: "sekret" };
     expect((await at.bare(["list", ...store()], { env })).code).toBe(0);
+
+    // Where there is a store already, nobody is asked.
+    const again = await ask("sekret\r", "sekret\r");
+    expect(again).toMatchObject({ code: EXIT_CODES.conflict, raw: [] });
+    expect(again.stderr).toBe("keyloom: there is a store here already (STORE_EXISTS)\n");
+    expect((await at.bare(["init", ...store()])).stderr).toContain("(STORE_EXISTS)");
+    expect((await at.bare(["list", ...store()], { env })).code).toBe(0);
   });
 });
 
