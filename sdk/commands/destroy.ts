@@ -11,13 +11,12 @@ import type { StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow } from "../keys/versions.js";
 import type { Check } from "../storage/adapter.js";
-import { ranges } from "../storage/keyspace.js";
 import { announce, changeOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 import { setGate } from "./upkeep.js";
-import { wrapsKeys } from "./wrapping.js";
+import { countUnder, wrapsKeys } from "./wrapping.js";
 
 export interface DestroyOptions {
   /** May be left out where the key has one version only. */
@@ -38,30 +37,11 @@ export interface DestroyResult {
   shredded: number;
 }
 
-/** Counting stops here: the refusal then says "at least". */
-const COUNT_LIMIT = 100_000;
-
-async function countDependents(
-  context: StoreContext,
-  record: KeyRecord,
-  versions: readonly number[],
-): Promise<number> {
-  let count = 0;
-  for (const version of versions) {
-    const range = ranges.materialUnder(record.id, version);
-    for await (const entry of context.storage.list(range, { keysOnly: true, limit: COUNT_LIMIT - count })) {
-      if (entry.key.length > 0) count++;
-    }
-  }
-  return count;
-}
-
 function refuseDependents(record: KeyRecord, versions: readonly number[], dependents: number): KeyloomError {
-  const count = dependents === COUNT_LIMIT ? `at least ${dependents}` : String(dependents);
   const which = `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
   return new KeyloomError("KEY_HAS_DEPENDENTS", {
     message:
-      `${count} keys are still wrapped under ${which} of ${record.name ?? idToString(record.id)}: ` +
+      `${dependents} keys are still wrapped under ${which} of ${record.name ?? idToString(record.id)}: ` +
       `rewrap them first, or ask for crypto-shredding`,
     keyId: idToString(record.id),
     ...(versions.length === 1 ? { version: versions[0] } : { versions }),
@@ -76,7 +56,7 @@ export async function requireNoDependents(
   versions: readonly number[],
 ): Promise<void> {
   if (!wrapsKeys(record)) return;
-  const dependents = await countDependents(context, record, versions);
+  const dependents = await countUnder(context, record.id, versions);
   if (dependents > 0) throw refuseDependents(record, versions, dependents);
 }
 
@@ -98,7 +78,7 @@ async function clearWrappingVersion(
   // A look before the gate is touched: a refusal should leave everything as it was.
   if (!shred) await requireNoDependents(context, record, [version]);
   const gateCheck = await setGate(context, record, version, false);
-  const dependents = await countDependents(context, record, [version]);
+  const dependents = await countUnder(context, record.id, [version]);
   if (dependents > 0 && !shred) {
     await setGate(context, record, version, true);
     throw refuseDependents(record, [version], dependents);

@@ -11,7 +11,7 @@ import type { StoredKey } from "../keys/reads.js";
 import { readGate } from "../keys/store-records.js";
 import { currentVersion } from "../keys/use.js";
 import type { Check } from "../storage/adapter.js";
-import { keyspace } from "../storage/keyspace.js";
+import { keyspace, ranges } from "../storage/keyspace.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
 
 /** A wrapping-key version that material may be put under now. */
@@ -102,6 +102,17 @@ export async function generateMaterial(
     revision: 1,
     body: materialBody(attributes, wrapped),
   };
+}
+
+/** How many keys lie under these versions of a wrapping key. */
+export async function countUnder(
+  { storage }: StoreContext,
+  kek: Id,
+  versions: readonly number[],
+): Promise<number> {
+  let count = 0;
+  for (const version of versions) count += await storage.count(ranges.materialUnder(kek, version));
+  return count;
 }
 
 /** A key that wraps others needs a gate for each of its versions. */

@@ -20,7 +20,7 @@ import {
   type JobControl,
   type StoredJob,
 } from "../commands/jobs.js";
-import { openWrappingVersion } from "../commands/wrapping.js";
+import { countUnder, openWrappingVersion } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
 import { MATERIAL_KEY, ranges } from "../storage/keyspace.js";
@@ -51,7 +51,7 @@ export async function rewrapKey(
     throw new KeyloomError("KEY_NOT_USABLE", { message: "this key wraps no other keys", reason: "usage" });
   }
   let job = await openJob(context, jobId, "rewrap", cborMap([1, kek]));
-  const total = await countBehind(context, kek);
+  const total = await countUnder(context, kek, await oldVersions(context, kek));
   const before = job.record.done;
   control.report(before, before + total);
   for (;;) {
@@ -69,14 +69,6 @@ async function oldVersions(context: StoreContext, kek: Id): Promise<number[]> {
   const wrapping = await openWrappingVersion(context, kek);
   const live = await context.ring.wrappingVersions(kek);
   return live.filter((version) => version !== wrapping.version).sort((a, b) => a - b);
-}
-
-async function countBehind(context: StoreContext, kek: Id): Promise<number> {
-  let count = 0;
-  for (const version of await oldVersions(context, kek)) {
-    count += await context.storage.count(ranges.materialUnder(kek, version));
-  }
-  return count;
 }
 
 interface RewrapBatch {

@@ -17,6 +17,7 @@ function slow(space: MemorySpace, noted: { closed: boolean }): StorageAdapter {
     get: (key) => late(() => inner.get(key)),
     getMany: (keys) => late(() => inner.getMany(keys)),
     list: (range, options) => inner.list(range, options),
+    count: (range) => late(() => inner.count(range)),
     commit: (commit) => late(() => inner.commit(commit)),
     close() {
       noted.closed = true;
