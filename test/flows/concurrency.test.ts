@@ -107,7 +107,7 @@ describe("destroying a wrapping key while another process works", () => {
     await b.keys.get("kek");
     await c.keys.deactivate("kek");
     // The first scan finds nothing; then a key is made by a process that has not yet heard of the deactivation.
-    hooks.afterList = async () => {
+    hooks.afterScan = async () => {
       await b.keys.createMany(3, { algorithm: AEAD, under: "kek" });
     };
     const before = await gateOf(a.space, kek.id);
@@ -150,7 +150,7 @@ describe("destroying a wrapping key while another process works", () => {
     // C's first scan finds nothing. Then B puts a key in, and D, who shreds, closes the gate, scans, and waits.
     let shredding: ReturnType<KeyManager["destroy"]> | undefined;
     let goOn = (): void => undefined;
-    cHooks.afterList = async () => {
+    cHooks.afterScan = async () => {
       expect(await create("first")).toBe("no error");
       await new Promise<void>((waits) => {
         dHooks.beforeCommit = async () => {

@@ -6,12 +6,17 @@ import { memoryStorage, type MemorySpace } from "../../sdk/storage/memory.js";
 export interface Hooks {
   beforeCommit?: (() => Promise<void>) | null;
   afterGet?: ((key: Uint8Array) => Promise<void> | undefined) | null;
-  afterList?: (() => Promise<void>) | null;
+  afterScan?: (() => Promise<void>) | null;
 }
 
-/** A store in memory with hooks; those on a commit and on a listing run once. */
+/** A store in memory with hooks; those on a commit and on a listing or a count run once. */
 export function hooked(space: MemorySpace, hooks: Hooks): StorageAdapter {
   const inner = memoryStorage({ space });
+  const scanned = async (): Promise<void> => {
+    const { afterScan } = hooks;
+    hooks.afterScan = null;
+    await afterScan?.();
+  };
   return {
     capabilities: inner.capabilities,
     async get(key): Promise<Entry | null> {
@@ -22,11 +27,13 @@ export function hooked(space: MemorySpace, hooks: Hooks): StorageAdapter {
     getMany: (keys) => inner.getMany(keys),
     async *list(range, options) {
       yield* inner.list(range, options);
-      const { afterList } = hooks;
-      hooks.afterList = null;
-      await afterList?.();
+      await scanned();
     },
-    count: (range) => inner.count(range),
+    async count(range) {
+      const count = await inner.count(range);
+      await scanned();
+      return count;
+    },
     async commit(commit) {
       const { beforeCommit } = hooks;
       hooks.beforeCommit = null;
