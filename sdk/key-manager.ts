@@ -9,6 +9,7 @@ import { hostRandom, type RandomSource } from "./foundation/random.js";
 import { ALGORITHMS, requireAlgorithm } from "./crypto/algorithms.js";
 import { loadCoreWith, type Core } from "./crypto/core.js";
 import { ROOT_ID } from "./crypto/material.js";
+import { evicting } from "./crypto/slots.js";
 import type { State } from "./lifecycle/states.js";
 import type { Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
@@ -113,7 +114,7 @@ export interface KeyPage {
 }
 
 const DEFAULT_FRESHNESS_MS = 1000;
-/** Of the core's 1024 slots, so many hold cached keys; the rest is for root, MAC key and keys in flight. */
+/** Of the core's 1024 slots, at most so many hold cached keys; the rest is for keys in flight. Streams may take more. */
 const CACHED_HANDLES = 768;
 
 function referenceOf(key: KeyReference): string {
@@ -257,7 +258,8 @@ export class KeyManager {
 
   /**
    * Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read, and so does closing
-   * the manager before its end (`STORE_CLOSED`).
+   * the manager before its end (`STORE_CLOSED`). An open stream holds one of the core's 1024 slots: about a thousand can
+   * be open at once, then the next one is refused (`CORE_SLOTS_EXHAUSTED`).
    */
   encryptStream(key: KeyReference, source: AgeSource): ReadableStream<Uint8Array> {
     return encryptStream(this.#open(), referenceOf(key), source, () => this.#open());
@@ -474,9 +476,9 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       unlock,
       create: options.create ?? true,
     });
-    const { vault } = core;
+    const vault = evicting(core.vault, () => ring.evict());
     const { records, root, markTime, owner, committer } = opened;
-    const ring = new KeyRing({
+    const ring: KeyRing = new KeyRing({
       storage,
       vault,
       records,

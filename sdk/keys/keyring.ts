@@ -53,6 +53,8 @@ export class KeyRing {
   readonly #parts: RingParts;
   readonly #byReference = new Map<string, StoredKey>();
   readonly #handles = new Map<string, Handle>();
+  /** Handles that a synchronous use has in its hands, innermost last: not to be wiped, whatever needs room. */
+  readonly #inUse: Handle[] = [];
   #epoch: StoredEpoch | null = null;
   #lookedAt = -Infinity;
   /** Counts the times that something was forgotten: what was read before must not be remembered after. */
@@ -146,17 +148,17 @@ export class KeyRing {
   async use<T>(stored: StoredKey, version: number, use: (handle: Handle) => T): Promise<T> {
     const key = handleKey(stored.record.id, version);
     const known = this.#touch(key);
-    if (known !== undefined) return use(known);
+    if (known !== undefined) return this.#using(known, use);
     const generation = this.#generation;
     const found = await this.requireMaterial(stored, version);
     return this.useWrapping(stored.record.wrappedBy, found.kekVersion, (kek) => {
       const again = this.#touch(key);
-      if (again !== undefined) return use(again);
-      this.#makeRoom();
+      if (again !== undefined) return this.#using(again, use);
+      if (this.#handles.size >= this.#parts.handleLimit) this.evict();
       const handle = this.#unwrap(kek, found);
       if (generation === this.#generation) {
         this.#handles.set(key, handle);
-        return use(handle);
+        return this.#using(handle, use);
       }
       // Something was restricted while this was read. This use began before; there won't be another.
       try {
@@ -186,11 +188,29 @@ export class KeyRing {
     }
   }
 
-  #makeRoom(): void {
-    if (this.#handles.size < this.#parts.handleLimit) return;
-    // The first is the least recently used.
-    const [key, handle] = this.#handles.entries().next().value!;
-    this.#release(key, handle);
+  #using<T>(handle: Handle, use: (handle: Handle) => T): T {
+    this.#inUse.push(handle);
+    try {
+      return use(handle);
+    } finally {
+      this.#inUse.pop();
+    }
+  }
+
+  /**
+   * Makes room: wipes the least recently used key that is not in use. What the ring holds can be unwrapped again; the
+   * root key, and keys that streams hold, are not in it.
+   *
+   * @returns `false` where there is none
+   */
+  evict(): boolean {
+    // A Map iterates in order of insertion, and `#touch` inserts anew.
+    for (const [key, handle] of this.#handles) {
+      if (this.#inUse.includes(handle)) continue;
+      this.#release(key, handle);
+      return true;
+    }
+    return false;
   }
 
   /** Runs `use` with the handle of a wrapping-key version, checked to be allowed to unwrap. See {@link use}. */
@@ -211,7 +231,8 @@ export class KeyRing {
   /**
    * Runs `use` with the handles of two versions of a wrapping key, the first checked to be allowed to unwrap.
    *
-   * @throws {KeyloomError} `STORE_CONFLICT` when the two don't stay at hand together: their key keeps changing
+   * @throws {KeyloomError} when the two don't stay at hand together: `STORE_CONFLICT` where their key keeps changing,
+   * `CORE_SLOTS_EXHAUSTED` where there is no room for both
    */
   async usePair<T>(
     stored: StoredKey,
@@ -220,13 +241,18 @@ export class KeyRing {
     use: (from: Handle, to: Handle) => T,
   ): Promise<T> {
     const { id } = stored.record;
+    const generation = this.#generation;
     for (let attempt = 0; attempt < PAIR_ATTEMPTS; attempt++) {
       await this.use(stored, to, () => undefined);
       const outcome = await this.useWrapping(id, from, (first) => {
         const second = this.#touch(handleKey(id, to));
-        return second === undefined ? null : { result: use(first, second) };
+        if (second === undefined) return null;
+        return { result: this.#using(second, () => use(first, second)) };
       });
       if (outcome !== null) return outcome.result;
+    }
+    if (generation === this.#generation) {
+      throw new KeyloomError("CORE_SLOTS_EXHAUSTED", { message: "the vault has no room for two more keys" });
     }
     throw new KeyloomError("STORE_CONFLICT", { message: "the wrapping key keeps changing; try again" });
   }
