@@ -1,6 +1,7 @@
 /** Hashes and MACs of bytes. */
 import { FAIL_RANGE, OK } from "../abi";
 import { sha256 as hashSha256 } from "../hash/sha256";
+import { sha512 as hashSha512 } from "../hash/sha512";
 import { hmacSha256 as hmac, hmacSha256Key } from "../mac/hmac-sha256";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { finish, fits, inStaging } from "../memory/wipe";
@@ -11,6 +12,12 @@ export function sha256(data: usize, length: i32, out: usize): i32 {
   if (!fits(length) || !inStaging(data, length) || !inStaging(out, 32)) return finish(FAIL_RANGE, out, 0);
   hashSha256(data, length, out);
   return finish(OK, out, 32);
+}
+
+export function sha512(data: usize, length: i32, out: usize): i32 {
+  if (!fits(length) || !inStaging(data, length) || !inStaging(out, 64)) return finish(FAIL_RANGE, out, 0);
+  hashSha512(data, length, out);
+  return finish(OK, out, 64);
 }
 
 export function hmacSha256(key: usize, keyLength: i32, data: usize, length: i32, out: usize): i32 {

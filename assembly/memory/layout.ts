@@ -18,6 +18,8 @@ export const SCRATCH_END: usize = SCRATCH + SCRATCH_SIZE;
 /** Hash kernels' scratch: message schedules, midstates, lane buffers. */
 export const SHA_SCRATCH: usize = SCRATCH;
 export const SHA_SCRATCH_SIZE: usize = 8 * 1024;
+/** Within it, behind what SHA-256 uses: SHA-512, and SHA-512 in lanes. */
+export const SHA512_SCRATCH: usize = SHA_SCRATCH + 2304;
 /** MAC and KDF scratch: pads, inner digests, PRKs. */
 export const KDF_SCRATCH: usize = SHA_SCRATCH + SHA_SCRATCH_SIZE;
 export const KDF_SCRATCH_SIZE: usize = 8 * 1024;

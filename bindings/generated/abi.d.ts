@@ -18,6 +18,14 @@ declare namespace __AdaptedExports {
    */
   export function sha256(data: number, length: number, out: number): number;
   /**
+   * assembly/calls/digest/sha512
+   * @param data `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function sha512(data: number, length: number, out: number): number;
+  /**
    * assembly/calls/digest/hmacSha256
    * @param key `usize`
    * @param keyLength `i32`

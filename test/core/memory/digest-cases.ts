@@ -17,6 +17,20 @@ export const digestCases: Cases = {
       t.call("sha256", { ...call(10), args: ([data], out) => [data!, -1, out] }, "RANGE");
     },
   },
+  sha512: {
+    statuses: ["OK", "RANGE"],
+    run(t) {
+      const call = (length: number): Call => ({
+        inputs: [bytes(length, 2)],
+        reserve: 64,
+        args: ([data], out) => [data!, length, out],
+      });
+      for (const length of [0, 1, 111, 112, 127, 128, 129, 239, 240, 256, 5000])
+        t.call("sha512", call(length));
+      t.ranges("sha512", call(100));
+      t.call("sha512", { ...call(10), args: ([data], out) => [data!, -1, out] }, "RANGE");
+    },
+  },
   hmacSha256: {
     statuses: ["OK", "RANGE"],
     run(t) {
