@@ -76,6 +76,40 @@ function smallSigma1(x: u64): u64 {
   return rotr(x, 19) ^ rotr(x, 61) ^ (x >> 6);
 }
 
+@inline
+function rotatePairs(x: v128, n: i32): v128 {
+  return v128.or(i64x2.shr_u(x, n), i64x2.shl(x, 64 - n));
+}
+
+/** Sets the two words of the schedule after the sixteen at `t`, of which `last` are the last two; returns them. */
+@inline
+function extendPair(t: usize, last: v128): v128 {
+  const w15 = v128.load(t, 8);
+  const sigma0 = v128.xor(v128.xor(rotatePairs(w15, 1), rotatePairs(w15, 8)), i64x2.shr_u(w15, 7));
+  const sigma1 = v128.xor(v128.xor(rotatePairs(last, 19), rotatePairs(last, 61)), i64x2.shr_u(last, 6));
+  const words = i64x2.add(i64x2.add(i64x2.add(v128.load(t), v128.load(t, 72)), sigma0), sigma1);
+  v128.store(t, words, 128);
+  return words;
+}
+
+/** W + K of the `i`-th round after byte `t` of the schedule. */
+@inline
+function roundInput(t: usize, i: usize): u64 {
+  return load<u64>(SCHEDULE + t + i * 8) + load<u64>(ROUND_CONSTANTS_512 + t + i * 8);
+}
+
+/** T1 of FIPS 180-4 §6.4.2. */
+@inline
+function firstSum(e: u64, f: u64, g: u64, h: u64, input: u64): u64 {
+  return h + input + (g ^ (e & (f ^ g))) + bigSigma1(e);
+}
+
+/** T2. */
+@inline
+function secondSum(a: u64, b: u64, c: u64): u64 {
+  return bigSigma0(a) + (b ^ ((a ^ b) & (b ^ c)));
+}
+
 /**
  * Compresses the block in HASH512_WORDS (FIPS 180-4 §6.4.2), which stays as it is unless it overlaps `to`.
  *
@@ -83,13 +117,15 @@ function smallSigma1(x: u64): u64 {
  * @param to - state after it; may be `from` or HASH512_WORDS.
  */
 export function compress512(from: usize, to: usize): void {
-  let even = load<u64>(SCHEDULE, 112);
-  let odd = load<u64>(SCHEDULE, 120);
-  for (let t: usize = SCHEDULE; t < SCHEDULE + 512; t += 16) {
-    even = smallSigma1(even) + load<u64>(t, 72) + smallSigma0(load<u64>(t, 8)) + load<u64>(t);
-    odd = smallSigma1(odd) + load<u64>(t, 80) + smallSigma0(load<u64>(t, 16)) + load<u64>(t, 8);
-    store<u64>(t, even, 128);
-    store<u64>(t, odd, 136);
+  if (!ASC_FEATURE_SIMD) {
+    let even = load<u64>(SCHEDULE, 112);
+    let odd = load<u64>(SCHEDULE, 120);
+    for (let t: usize = SCHEDULE; t < SCHEDULE + 512; t += 16) {
+      even = smallSigma1(even) + load<u64>(t, 72) + smallSigma0(load<u64>(t, 8)) + load<u64>(t);
+      odd = smallSigma1(odd) + load<u64>(t, 80) + smallSigma0(load<u64>(t, 16)) + load<u64>(t, 8);
+      store<u64>(t, even, 128);
+      store<u64>(t, odd, 136);
+    }
   }
   let a = load<u64>(from);
   let b = load<u64>(from, 8);
@@ -99,18 +135,36 @@ export function compress512(from: usize, to: usize): void {
   let f = load<u64>(from, 40);
   let g = load<u64>(from, 48);
   let h = load<u64>(from, 56);
-  for (let t: usize = 0; t < 640; t += 8) {
-    const input = load<u64>(SCHEDULE + t) + load<u64>(ROUND_CONSTANTS_512 + t);
-    const first = h + input + (g ^ (e & (f ^ g))) + bigSigma1(e);
-    const second = bigSigma0(a) + (b ^ ((a ^ b) & (b ^ c)));
-    h = g;
-    g = f;
-    f = e;
-    e = d + first;
-    d = c;
-    c = b;
-    b = a;
-    a = first + second;
+  for (let t: usize = 0; t < 640; t += 64) {
+    // The vector units prepare the words of later rounds beside the scalar rounds of now.
+    if (ASC_FEATURE_SIMD && t < 512) {
+      let last = v128.load(SCHEDULE + t, 112);
+      for (let i: usize = 0; i < 64; i += 16) last = extendPair(SCHEDULE + t + i, last);
+    }
+    let sum = firstSum(e, f, g, h, roundInput(t, 0));
+    d += sum;
+    h = sum + secondSum(a, b, c);
+    sum = firstSum(d, e, f, g, roundInput(t, 1));
+    c += sum;
+    g = sum + secondSum(h, a, b);
+    sum = firstSum(c, d, e, f, roundInput(t, 2));
+    b += sum;
+    f = sum + secondSum(g, h, a);
+    sum = firstSum(b, c, d, e, roundInput(t, 3));
+    a += sum;
+    e = sum + secondSum(f, g, h);
+    sum = firstSum(a, b, c, d, roundInput(t, 4));
+    h += sum;
+    d = sum + secondSum(e, f, g);
+    sum = firstSum(h, a, b, c, roundInput(t, 5));
+    g += sum;
+    c = sum + secondSum(d, e, f);
+    sum = firstSum(g, h, a, b, roundInput(t, 6));
+    f += sum;
+    b = sum + secondSum(c, d, e);
+    sum = firstSum(f, g, h, a, roundInput(t, 7));
+    e += sum;
+    a = sum + secondSum(b, c, d);
   }
   store<u64>(to, load<u64>(from) + a);
   store<u64>(to, load<u64>(from, 8) + b, 8);
