@@ -63,6 +63,18 @@ export class Staging {
     return at;
   }
 
+  /** Copies inputs in that are to lie back to back. @returns the address of the first */
+  putAll(parts: readonly Uint8Array[]): number {
+    const first = this.#at;
+    let at = first;
+    for (const part of parts) {
+      this.#bytes.set(part, at);
+      at += part.length;
+    }
+    this.#at = (at + ALIGN - 1) & -ALIGN;
+    return first;
+  }
+
   /** Copies 32-bit numbers in, little-endian as the core reads them. @returns their address */
   putWords(words: ArrayLike<number>): number {
     const at = this.#at;

@@ -1,10 +1,12 @@
 /** Hashes and MACs of bytes. */
 import { FAIL_RANGE, OK } from "../abi";
+import { merkleHashes as hashRecords } from "../hash/merkle";
 import { sha256 as hashSha256 } from "../hash/sha256";
 import { sha512 as hashSha512 } from "../hash/sha512";
 import { hmacSha256 as hmac, hmacSha256Key } from "../mac/hmac-sha256";
+import { hmacSha512 as hmac512, hmacSha512Key } from "../mac/hmac-sha512";
 import { VAULT_SCRATCH } from "../memory/layout";
-import { finish, fits, inStaging } from "../memory/wipe";
+import { finish, fits, inStaging, MAX_COUNT } from "../memory/wipe";
 
 const MAC_LENGTH: u64 = 32;
 
@@ -28,4 +30,29 @@ export function hmacSha256(key: usize, keyLength: i32, data: usize, length: i32,
   hmac(VAULT_SCRATCH, data, length, out);
   memory.fill(VAULT_SCRATCH, 0, 64);
   return finish(OK, out, MAC_LENGTH);
+}
+
+export function hmacSha512(key: usize, keyLength: i32, data: usize, length: i32, out: usize): i32 {
+  if (!fits(keyLength | length) || !inStaging(key, keyLength) || !inStaging(data, length) || !inStaging(out, 64)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  hmacSha512Key(key, keyLength, VAULT_SCRATCH);
+  hmac512(VAULT_SCRATCH, data, length, out);
+  memory.fill(VAULT_SCRATCH, 0, 128);
+  return finish(OK, out, 64);
+}
+
+/** SHA-256 of `prefix`, one byte, and each of `count` records of `length` bytes. `out`: `count` × 32 bytes. */
+export function merkleHashes(prefix: i32, records: usize, length: i32, count: i32, out: usize): i32 {
+  const outLength = <u64>32 * count;
+  if (
+    !fits(length | count) ||
+    count > MAX_COUNT ||
+    !inStaging(records, <u64>length * count) ||
+    !inStaging(out, outLength)
+  ) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  hashRecords(prefix & 0xff, records, length, count, out);
+  return finish(OK, out, outLength);
 }

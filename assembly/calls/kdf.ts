@@ -1,10 +1,33 @@
 /** Key derivation from bytes. */
 import { FAIL_RANGE } from "../abi";
 import { hkdfExpandBatch, hkdfSha256 as hkdf } from "../kdf/hkdf-sha256";
-import { pbkdf2Sha256 as pbkdf2 } from "../kdf/pbkdf2-sha256";
+import { hkdfSha512 as hkdf512 } from "../kdf/hkdf-sha512";
+import { kbkdfCounterHmacSha256 as kbkdf } from "../kdf/kbkdf-sha256";
+import { pbkdf2Sha256 as pbkdf2, pbkdf2Sha256Batch as pbkdf2Batch } from "../kdf/pbkdf2-sha256";
+import { pbkdf2Sha512 as pbkdf512 } from "../kdf/pbkdf2-sha512";
 import { hmacSha256Key } from "../mac/hmac-sha256";
 import { VAULT_SCRATCH } from "../memory/layout";
-import { finish, fits, inStaging, MAX_COUNT } from "../memory/wipe";
+import { finish, fits, inStaging, MAX_COUNT, totalLength } from "../memory/wipe";
+
+/** Do three inputs and an output lie in staging? */
+function validThree(
+  a: usize,
+  aLength: i32,
+  b: usize,
+  bLength: i32,
+  c: usize,
+  cLength: i32,
+  out: usize,
+  outLength: i32,
+): bool {
+  return (
+    fits(aLength | bLength | cLength | outLength) &&
+    inStaging(a, aLength) &&
+    inStaging(b, bLength) &&
+    inStaging(c, cLength) &&
+    inStaging(out, outLength)
+  );
+}
 
 export function hkdfSha256(
   ikm: usize,
@@ -16,16 +39,26 @@ export function hkdfSha256(
   out: usize,
   outLength: i32,
 ): i32 {
-  if (
-    !fits(ikmLength | saltLength | infoLength | outLength) ||
-    !inStaging(ikm, ikmLength) ||
-    !inStaging(salt, saltLength) ||
-    !inStaging(info, infoLength) ||
-    !inStaging(out, outLength)
-  ) {
+  if (!validThree(ikm, ikmLength, salt, saltLength, info, infoLength, out, outLength)) {
     return finish(FAIL_RANGE, out, 0);
   }
   return finish(hkdf(ikm, ikmLength, salt, saltLength, info, infoLength, out, outLength), out, outLength);
+}
+
+export function hkdfSha512(
+  ikm: usize,
+  ikmLength: i32,
+  salt: usize,
+  saltLength: i32,
+  info: usize,
+  infoLength: i32,
+  out: usize,
+  outLength: i32,
+): i32 {
+  if (!validThree(ikm, ikmLength, salt, saltLength, info, infoLength, out, outLength)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  return finish(hkdf512(ikm, ikmLength, salt, saltLength, info, infoLength, out, outLength), out, outLength);
 }
 
 /** `count` outputs of `outLength` bytes from one PRK of `prkLength` bytes; infos are back to back. */
@@ -64,17 +97,64 @@ export function pbkdf2Sha256(
   out: usize,
   outLength: i32,
 ): i32 {
+  if (!validThree(password, passwordLength, salt, saltLength, salt, 0, out, outLength)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  const status = pbkdf2(password, passwordLength, salt, saltLength, iterations, out, outLength);
+  return finish(status, out, outLength);
+}
+
+export function pbkdf2Sha512(
+  password: usize,
+  passwordLength: i32,
+  salt: usize,
+  saltLength: i32,
+  iterations: u32,
+  out: usize,
+  outLength: i32,
+): i32 {
+  if (!validThree(password, passwordLength, salt, saltLength, salt, 0, out, outLength)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  const status = pbkdf512(password, passwordLength, salt, saltLength, iterations, out, outLength);
+  return finish(status, out, outLength);
+}
+
+/** Passwords and salts lie back to back each, their lengths in two tables of `count` × u32. `out`: `count` × `outLength` bytes. */
+export function pbkdf2Sha256Batch(
+  passwords: usize,
+  passwordLengths: usize,
+  salts: usize,
+  saltLengths: usize,
+  count: i32,
+  iterations: u32,
+  out: usize,
+  outLength: i32,
+): i32 {
+  const outSize = <u64>outLength * count;
   if (
-    !fits(passwordLength | saltLength | outLength) ||
-    !inStaging(password, passwordLength) ||
-    !inStaging(salt, saltLength) ||
-    !inStaging(out, outLength)
+    !fits(outLength | count) ||
+    !inStaging(passwords, totalLength(passwordLengths, count)) ||
+    !inStaging(salts, totalLength(saltLengths, count)) ||
+    !inStaging(out, outSize)
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
-  return finish(
-    pbkdf2(password, passwordLength, salt, saltLength, iterations, out, outLength),
-    out,
-    outLength,
-  );
+  const status = pbkdf2Batch(passwords, passwordLengths, salts, saltLengths, count, iterations, out, outLength);
+  return finish(status, out, outSize);
+}
+
+/** SP 800-108 in counter mode with HMAC-SHA256; the 32-bit counter stands before `fixed`. */
+export function kbkdfCounterHmacSha256(
+  key: usize,
+  keyLength: i32,
+  fixed: usize,
+  fixedLength: i32,
+  out: usize,
+  outLength: i32,
+): i32 {
+  if (!validThree(key, keyLength, fixed, fixedLength, fixed, 0, out, outLength)) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  return finish(kbkdf(key, keyLength, fixed, fixedLength, out, outLength), out, outLength);
 }

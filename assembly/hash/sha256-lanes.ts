@@ -103,6 +103,11 @@ export function lanesSplat(state: usize, lanes: usize): void {
   for (let i: usize = 0; i < 32; i += 4) v128.store(lanes + i * 4, v128.load32_splat(state + i));
 }
 
+/** Puts a state (8 × u32 at `state`) into one lane of the lane state at `lanes`. */
+export function lanesSet(state: usize, lanes: usize, lane: usize): void {
+  for (let i: usize = 0; i < 32; i += 4) store<u32>(lanes + i * 4 + lane * 4, load<u32>(state + i));
+}
+
 /** Each word's bytes turned round: big-endian bytes to native words, and back. */
 @inline
 function swapBytes(x: v128): v128 {
@@ -199,11 +204,12 @@ function roundsWhere(state: usize, active: v128): void {
  *   little-endian.
  * @param extra - bytes to add to each length for the length field: what LANES_STATE has absorbed
  *   already, and the suffix's byte before its 0x80.
+ * @param prefix - a byte to stand in place of each message's first, or −1.
  * @param chain - a lane state to stand in place of the first 32 bytes of each message, or 0.
  * @param second - whether LANES_SECOND absorbs the messages too, as a hash that has absorbed nothing
  *   before: the schedule is shared except in a last block, where the length differs.
  */
-export function lanesAbsorb(suffix: u32, extra: u64, chain: usize, second: bool): void {
+export function lanesAbsorb(suffix: u32, extra: u64, prefix: i32, chain: usize, second: bool): void {
   const lengths = v128.load(LANES_GROUP, 16);
   const ending = i32x4.replace_lane(i32x4.splat(0), 0, suffix);
   // A block is a message's last one where at most `room` bytes are left: suffix and length follow.
@@ -215,6 +221,11 @@ export function lanesAbsorb(suffix: u32, extra: u64, chain: usize, second: bool)
     const ends = i32x4.le_s(left, room);
     const last = v128.any_true(ends);
     loadBlock(pointers, left, ending);
+    if (prefix >= 0) {
+      const rest = v128.and(v128.load(LANES_BLOCK), i32x4.splat(0xffffff));
+      v128.store(LANES_BLOCK, v128.or(rest, i32x4.splat(prefix << 24)));
+      prefix = -1;
+    }
     if (chain) {
       memory.copy(LANES_BLOCK, chain, 128);
       chain = 0;

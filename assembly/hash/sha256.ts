@@ -1,7 +1,7 @@
 /**
- * SHA-256 (FIPS 180-4): one-shot, in parts, and in batches.
+ * SHA-256 (FIPS 180-4): one-shot, and the building blocks of MACs, KDFs and batches.
  *
- * The exported `sha256…` functions wipe the scratch they used. The building blocks below them, for
+ * `sha256` and `hashMessages` wipe the scratch they used. The building blocks below them, for
  * the MAC and KDF kernels, leave HASH_STATE, HASH_WORDS and the pending bytes in SHA_SCRATCH: whoever
  * calls them calls `hashWipe` before it returns.
  */
@@ -164,7 +164,7 @@ export function hashMessages(
     if (ASC_FEATURE_SIMD && taken > 1) {
       lanesSplat(start, LANES_STATE);
       if (digests) lanesSplat(INITIAL_STATE, LANES_SECOND);
-      lanesAbsorb(0x80, prefixLength, 0, digests != 0);
+      lanesAbsorb(0x80, prefixLength, -1, 0, digests != 0);
       if (outer) lanesOuter(outer);
       lanesStore(LANES_STATE, out, outStride, taken);
       if (digests) lanesStore(LANES_SECOND, digests, digestStride, taken);

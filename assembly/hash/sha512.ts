@@ -228,6 +228,13 @@ export function sha512Pad(): void {
   absorbBlock(PENDING);
 }
 
+/** Fills the second half of HASH512_WORDS with the padding of a 64-byte message that follows one block. */
+export function padDigestWords512(): void {
+  memory.fill(HASH512_WORDS + 64, 0, 64);
+  store<u8>(HASH512_WORDS, 0x80, 71);
+  store<u64>(HASH512_WORDS, 1536, 120); // 128 + 64 bytes, in bits
+}
+
 /** Writes a state as a digest of 64 big-endian bytes. */
 export function storeDigest512(state: usize, out: usize): void {
   for (let i: usize = 0; i < 64; i += 8) store<u64>(out + i, bswap(load<u64>(state + i)));

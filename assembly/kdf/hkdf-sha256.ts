@@ -101,7 +101,7 @@ function expandGroup(mid: usize, infos: usize, infoLength: i32, taken: i32, out:
       store<u32>(LANES_GROUP + lane * 4, length, 16);
     }
     // Behind the info the block's number, then the padding.
-    lanesAbsorb(0x8000 | number, 65, chained ? LANES_SECOND : 0, false);
+    lanesAbsorb(0x8000 | number, 65, -1, chained ? LANES_SECOND : 0, false);
     lanesOuter(mid + 32);
     const row = out + (number - 1) * 32;
     const rest = outLength - (number - 1) * 32;

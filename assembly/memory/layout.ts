@@ -23,6 +23,8 @@ export const SHA512_SCRATCH: usize = SHA_SCRATCH + 2304;
 /** MAC and KDF scratch: pads, inner digests, PRKs. */
 export const KDF_SCRATCH: usize = SHA_SCRATCH + SHA_SCRATCH_SIZE;
 export const KDF_SCRATCH_SIZE: usize = 8 * 1024;
+/** Within it, behind what SHA-256's MACs and KDFs use: those of SHA-512. */
+export const KDF512_SCRATCH: usize = KDF_SCRATCH + 4096;
 /** Cipher scratch: keystream blocks, Poly1305 states, subkeys. */
 export const CIPHER_SCRATCH: usize = KDF_SCRATCH + KDF_SCRATCH_SIZE;
 export const CIPHER_SCRATCH_SIZE: usize = 16 * 1024;

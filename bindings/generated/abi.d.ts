@@ -36,6 +36,26 @@ declare namespace __AdaptedExports {
    */
   export function hmacSha256(key: number, keyLength: number, data: number, length: number, out: number): number;
   /**
+   * assembly/calls/digest/hmacSha512
+   * @param key `usize`
+   * @param keyLength `i32`
+   * @param data `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function hmacSha512(key: number, keyLength: number, data: number, length: number, out: number): number;
+  /**
+   * assembly/calls/digest/merkleHashes
+   * @param prefix `i32`
+   * @param records `usize`
+   * @param length `i32`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function merkleHashes(prefix: number, records: number, length: number, count: number, out: number): number;
+  /**
    * assembly/calls/kdf/hkdfSha256
    * @param ikm `usize`
    * @param ikmLength `i32`
@@ -48,6 +68,19 @@ declare namespace __AdaptedExports {
    * @returns `i32`
    */
   export function hkdfSha256(ikm: number, ikmLength: number, salt: number, saltLength: number, info: number, infoLength: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/kdf/hkdfSha512
+   * @param ikm `usize`
+   * @param ikmLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param info `usize`
+   * @param infoLength `i32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function hkdfSha512(ikm: number, ikmLength: number, salt: number, saltLength: number, info: number, infoLength: number, out: number, outLength: number): number;
   /**
    * assembly/calls/kdf/hkdfExpandSha256Batch
    * @param prk `usize`
@@ -72,6 +105,42 @@ declare namespace __AdaptedExports {
    * @returns `i32`
    */
   export function pbkdf2Sha256(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/kdf/pbkdf2Sha512
+   * @param password `usize`
+   * @param passwordLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param iterations `u32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function pbkdf2Sha512(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/kdf/pbkdf2Sha256Batch
+   * @param passwords `usize`
+   * @param passwordLengths `usize`
+   * @param salts `usize`
+   * @param saltLengths `usize`
+   * @param count `i32`
+   * @param iterations `u32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function pbkdf2Sha256Batch(passwords: number, passwordLengths: number, salts: number, saltLengths: number, count: number, iterations: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/kdf/kbkdfCounterHmacSha256
+   * @param key `usize`
+   * @param keyLength `i32`
+   * @param fixed `usize`
+   * @param fixedLength `i32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function kbkdfCounterHmacSha256(key: number, keyLength: number, fixed: number, fixedLength: number, out: number, outLength: number): number;
   /**
    * assembly/calls/aead/aeadSealOne
    * @param extended `i32`

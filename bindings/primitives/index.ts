@@ -5,6 +5,7 @@ import { digestPrimitives, type DigestPrimitives } from "./digest.js";
 import { kdfPrimitives, type KdfPrimitives } from "./kdf.js";
 
 export type { Aead } from "./aead.js";
+export type { LabelAndContext } from "./kdf.js";
 
 export interface Primitives extends DigestPrimitives, KdfPrimitives, AeadPrimitives {}
 
