@@ -316,7 +316,22 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
       ["", () => primitives.sha256(SECRET)],
       ["TypeError", () => primitives.sha256(new ArrayBuffer(4) as never)],
     ],
+    sha512: [["", () => primitives.sha512(SECRET)]],
     hmacSha256: [["", () => primitives.hmacSha256(SECRET, SECRET)]],
+    hmacSha512: [["", () => primitives.hmacSha512(SECRET, SECRET)]],
+    merkleLeafHash: [["", () => primitives.merkleLeafHash(SECRET)]],
+    merkleNodeHash: [
+      ["", () => primitives.merkleNodeHash(view(32, 1), view(32, 2))],
+      ["CORE_INVALID_LENGTH", () => primitives.merkleNodeHash(view(32, 1), SECRET)],
+    ],
+    merkleLeafHashBatch: [
+      ["", () => primitives.merkleLeafHashBatch(SECRET, 10)],
+      ["CORE_INVALID_LENGTH", () => primitives.merkleLeafHashBatch(SECRET, 3)],
+    ],
+    merkleLevel: [
+      ["", () => primitives.merkleLevel(view(320, 1))],
+      ["CORE_INVALID_LENGTH", () => primitives.merkleLevel(SECRET)],
+    ],
     hkdfSha256: [
       ["", () => primitives.hkdfSha256(SECRET, SECRET, SECRET, 100)],
       ["CORE_INVALID_PARAMETER", () => primitives.hkdfSha256(SECRET, SECRET, SECRET, 8161)],
@@ -329,6 +344,26 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
     pbkdf2Sha256: [
       ["", () => primitives.pbkdf2Sha256(SECRET, SECRET, 2, 100)],
       ["CORE_INVALID_PARAMETER", () => primitives.pbkdf2Sha256(SECRET, SECRET, 0, 100)],
+    ],
+    hkdfSha512: [
+      ["", () => primitives.hkdfSha512(SECRET, SECRET, SECRET, 100)],
+      ["CORE_INVALID_PARAMETER", () => primitives.hkdfSha512(SECRET, SECRET, SECRET, 16_321)],
+    ],
+    pbkdf2Sha512: [
+      ["", () => primitives.pbkdf2Sha512(SECRET, SECRET, 2, 100)],
+      ["CORE_INVALID_PARAMETER", () => primitives.pbkdf2Sha512(SECRET, SECRET, 0, 100)],
+    ],
+    pbkdf2Sha256Batch: [
+      ["", () => primitives.pbkdf2Sha256Batch([SECRET, NONE, view(70, 3)], [NONE, SECRET, SECRET], 2, 40)],
+      ["CORE_INVALID_LENGTH", () => primitives.pbkdf2Sha256Batch([SECRET], [], 2, 40)],
+      ["CORE_INVALID_PARAMETER", () => primitives.pbkdf2Sha256Batch([SECRET], [SECRET], 0, 40)],
+      ["TypeError", () => primitives.pbkdf2Sha256Batch([SECRET], ["salt" as never], 2, 40)],
+    ],
+    kbkdfCounterHmacSha256: [
+      ["", () => primitives.kbkdfCounterHmacSha256(SECRET, SECRET, 100)],
+      ["", () => primitives.kbkdfCounterHmacSha256(SECRET, { label: SECRET, context: NONE }, 100)],
+      ["CORE_INVALID_PARAMETER", () => primitives.kbkdfCounterHmacSha256(SECRET, SECRET, 0)],
+      ["TypeError", () => primitives.kbkdfCounterHmacSha256(SECRET, "label" as never, 32)],
     ],
     chacha20Poly1305: aeadCalls(primitives.chacha20Poly1305, 12),
     xchacha20Poly1305: aeadCalls(primitives.xchacha20Poly1305, 24),

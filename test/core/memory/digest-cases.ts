@@ -44,4 +44,42 @@ export const digestCases: Cases = {
       t.ranges("hmacSha256", call(bytes(40), 50));
     },
   },
+  hmacSha512: {
+    statuses: ["OK", "RANGE"],
+    run(t) {
+      const call = (key: Uint8Array, length: number): Call => ({
+        inputs: [key, bytes(length, 2)],
+        reserve: 64,
+        args: ([k, data], out) => [k!, key.length, data!, length, out],
+        secrets: () => [key],
+      });
+      for (const length of [0, 1, 64, 127, 128, 129, 300])
+        t.call("hmacSha512", call(bytes(length, 9), length));
+      t.ranges("hmacSha512", call(bytes(40), 50));
+    },
+  },
+  merkleHashes: {
+    statuses: ["OK", "RANGE"],
+    run(t) {
+      const call = (prefix: number, length: number, count: number): Call => ({
+        inputs: [bytes(length * count, 2)],
+        reserve: 32 * count,
+        args: ([records], out) => [prefix, records!, length, count, out],
+      });
+      for (const count of [0, 1, 2, 4, 5, 9]) {
+        for (const length of [0, 1, 54, 55, 64, 119, 500]) t.call("merkleHashes", call(0, length, count));
+        t.call("merkleHashes", call(1, 64, count));
+      }
+      t.ranges("merkleHashes", call(1, 64, 5));
+      const wrong = [
+        [-1, 3],
+        [5, -1],
+        [0, 2 ** 20 + 1],
+      ] as const;
+      for (const [length, count] of wrong) {
+        const args: Call["args"] = ([records], out) => [0, records!, length, count, out];
+        t.call("merkleHashes", { ...call(0, 5, 3), args }, "RANGE");
+      }
+    },
+  },
 };

@@ -1,7 +1,7 @@
 /** Memory after every call: key derivation. */
 import type { Call } from "./probe.js";
 import { bytes } from "../support.js";
-import type { Cases } from "./kit.js";
+import { total, words, type Cases } from "./kit.js";
 
 export const kdfCases: Cases = {
   hkdfSha256: {
@@ -50,6 +50,85 @@ export const kdfCases: Cases = {
       t.call("pbkdf2Sha256", call(0), "LENGTH");
       t.call("pbkdf2Sha256", call(32, 0), "PARAMETER");
       t.ranges("pbkdf2Sha256", call(32));
+    },
+  },
+  hkdfSha512: {
+    statuses: ["OK", "LENGTH", "RANGE"],
+    run(t) {
+      const call = (length: number): Call => ({
+        inputs: [bytes(40, 3), bytes(20, 4), bytes(70, 5)],
+        reserve: length,
+        args: ([ikm, salt, info], out) => [ikm!, 40, salt!, 20, info!, 70, out, length],
+        secrets: () => [bytes(40, 3)],
+      });
+      for (const length of [0, 1, 64, 65, 200, 16_320]) t.call("hkdfSha512", call(length));
+      t.call("hkdfSha512", call(16_321), "LENGTH");
+      t.ranges("hkdfSha512", call(32));
+    },
+  },
+  pbkdf2Sha512: {
+    statuses: ["OK", "LENGTH", "PARAMETER", "RANGE"],
+    run(t) {
+      const call = (length: number, iterations = 3): Call => ({
+        inputs: [bytes(40, 3), bytes(16, 4)],
+        reserve: length,
+        args: ([password, salt], out) => [password!, 40, salt!, 16, iterations, out, length],
+        secrets: () => [bytes(40, 3)],
+      });
+      for (const length of [1, 64, 65, 128, 161]) t.call("pbkdf2Sha512", call(length));
+      t.call("pbkdf2Sha512", call(0), "LENGTH");
+      t.call("pbkdf2Sha512", call(32, 0), "PARAMETER");
+      t.ranges("pbkdf2Sha512", call(32));
+    },
+  },
+  pbkdf2Sha256Batch: {
+    statuses: ["OK", "LENGTH", "PARAMETER", "RANGE"],
+    run(t) {
+      const lengths = (count: number, one: number): number[] =>
+        Array.from({ length: count }, (_, i) => one + i);
+      const call = (count: number, length: number, iterations = 3): Call => ({
+        inputs: [
+          bytes(total(lengths(count, 40)), 3),
+          words(...lengths(count, 40)),
+          bytes(total(lengths(count, 16)), 4),
+          words(...lengths(count, 16)),
+        ],
+        reserve: count * length,
+        args: ([passwords, passwordLengths, salts, saltLengths], out) => [
+          passwords!,
+          passwordLengths!,
+          salts!,
+          saltLengths!,
+          count,
+          iterations,
+          out,
+          length,
+        ],
+        secrets: () => [bytes(40, 3)],
+      });
+      for (const count of [0, 1, 2, 3, 4, 5, 8]) {
+        for (const length of [1, 32, 33, 97]) t.call("pbkdf2Sha256Batch", call(count, length));
+      }
+      t.call("pbkdf2Sha256Batch", call(3, 0), "LENGTH");
+      t.call("pbkdf2Sha256Batch", call(3, 32, 0), "PARAMETER");
+      t.ranges("pbkdf2Sha256Batch", call(5, 32));
+      const negative: Call["args"] = (at, out) => [at[0]!, at[1]!, at[2]!, at[3]!, -1, 3, out, 32];
+      t.call("pbkdf2Sha256Batch", { ...call(3, 32), args: negative }, "RANGE");
+    },
+  },
+  kbkdfCounterHmacSha256: {
+    statuses: ["OK", "LENGTH", "RANGE"],
+    run(t) {
+      const call = (length: number, keyLength = 40): Call => ({
+        inputs: [bytes(keyLength, 3), bytes(50, 4)],
+        reserve: length,
+        args: ([key, fixed], out) => [key!, keyLength, fixed!, 50, out, length],
+        secrets: () => [bytes(keyLength, 3)],
+      });
+      for (const length of [1, 32, 33, 100]) t.call("kbkdfCounterHmacSha256", call(length));
+      t.call("kbkdfCounterHmacSha256", call(40, 100));
+      t.call("kbkdfCounterHmacSha256", call(0), "LENGTH");
+      t.ranges("kbkdfCounterHmacSha256", call(32));
     },
   },
 };
