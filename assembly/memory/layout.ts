@@ -27,9 +27,12 @@ export const KDF_SCRATCH_SIZE: usize = 8 * 1024;
 export const KDF512_SCRATCH: usize = KDF_SCRATCH + 4096;
 /** Cipher scratch: keystream blocks, Poly1305 states, subkeys. */
 export const CIPHER_SCRATCH: usize = KDF_SCRATCH + KDF_SCRATCH_SIZE;
-export const CIPHER_SCRATCH_SIZE: usize = 16 * 1024;
+export const CIPHER_SCRATCH_SIZE: usize = 8 * 1024;
+/** AES scratch: round keys, bit planes, POLYVAL. */
+export const AES_SCRATCH: usize = CIPHER_SCRATCH + CIPHER_SCRATCH_SIZE;
+export const AES_SCRATCH_SIZE: usize = 8 * 1024;
 /** Vault scratch: associated data and keys in flight inside one vault call. */
-export const VAULT_SCRATCH: usize = CIPHER_SCRATCH + CIPHER_SCRATCH_SIZE;
+export const VAULT_SCRATCH: usize = AES_SCRATCH + AES_SCRATCH_SIZE;
 export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
 
 export const SLOT_COUNT: i32 = 1024;
