@@ -14,6 +14,7 @@ export const slotCount: i32 = SLOT_COUNT;
 export * from "./calls/digest";
 export * from "./calls/kdf";
 export * from "./calls/aead";
+export * from "./calls/aes-kw";
 
 // The vault: handles in, ciphertext out.
 export * from "./calls/vault-keys";

@@ -1,12 +1,16 @@
-/** (X)ChaCha20-Poly1305 on bytes. */
-import { FAIL_LENGTH, FAIL_RANGE, OK } from "../abi";
+/** AEADs on bytes. `variant`: 0 ChaCha20-Poly1305, 1 XChaCha20-Poly1305 (a nonce of 24 bytes), 2 AES-256-GCM-SIV. */
+import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_RANGE, OK } from "../abi";
 import { aeadOpenBatch, aeadSealBatch } from "../cipher/aead-batch";
+import { gcmSivOpenBatch, gcmSivSealBatch } from "../cipher/aes-gcm-siv";
 import { aeadOpen, aeadSeal } from "../cipher/chacha20-poly1305";
 import { finish, fits, inStaging, MAX_COUNT } from "../memory/wipe";
 
-/** (X)ChaCha20-Poly1305. `extended` = 1: a 24-byte nonce. `out`: `length` + 16 bytes. */
+const XCHACHA: i32 = 1;
+const GCM_SIV: i32 = 2;
+
+/** `out`: `length` + 16 bytes. */
 export function aeadSealOne(
-  extended: i32,
+  variant: i32,
   key: usize,
   nonce: usize,
   aad: usize,
@@ -26,13 +30,17 @@ export function aeadSealOne(
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
-  aeadSeal(extended == 1, key, nonce, aad, aadLength, plaintext, length, out);
+  if (variant == GCM_SIV) {
+    gcmSivSealBatch(key, nonce, 0, aad, 0, aadLength, plaintext, 0, length, out, 0, 1);
+  } else {
+    aeadSeal(variant == XCHACHA, key, nonce, aad, aadLength, plaintext, length, out);
+  }
   return finish(OK, out, outLength);
 }
 
 /** `length` counts the tag. `out`: `length` − 16 bytes. */
 export function aeadOpenOne(
-  extended: i32,
+  variant: i32,
   key: usize,
   nonce: usize,
   aad: usize,
@@ -52,12 +60,23 @@ export function aeadOpenOne(
     return finish(FAIL_RANGE, out, 0);
   }
   if (length < 16) return finish(FAIL_LENGTH, out, 0);
-  return finish(aeadOpen(extended == 1, key, nonce, aad, aadLength, sealed, length, out), out, length - 16);
+  let status: i32;
+  if (variant == GCM_SIV) {
+    const textLength = <usize>length - 16;
+    // The one status byte lies behind the text, in room for the tag.
+    const at = out + textLength;
+    const failures = gcmSivOpenBatch(key, nonce, 0, aad, 0, aadLength, sealed, 0, textLength, out, 0, 1, at);
+    status = failures == 0 ? OK : FAIL_AUTHENTICATION;
+    store<u8>(at, 0);
+  } else {
+    status = aeadOpen(variant == XCHACHA, key, nonce, aad, aadLength, sealed, length, out);
+  }
+  return finish(status, out, length - 16);
 }
 
 /** `count` records under one key: nonces, associated data and plaintexts each back to back. */
 export function aeadSealMany(
-  extended: i32,
+  variant: i32,
   key: usize,
   nonces: usize,
   aads: usize,
@@ -67,7 +86,7 @@ export function aeadSealMany(
   out: usize,
   count: i32,
 ): i32 {
-  const nonceLength: usize = extended == 1 ? 24 : 12;
+  const nonceLength: usize = variant == XCHACHA ? 24 : 12;
   const outLength = (<u64>length + 16) * count;
   if (
     !fits(aadLength | length | count) ||
@@ -80,8 +99,9 @@ export function aeadSealMany(
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
-  aeadSealBatch(
-    extended == 1,
+  const stride = <usize>length + 16;
+  if (variant == GCM_SIV) {
+    gcmSivSealBatch(
     key,
     nonces,
     nonceLength,
@@ -92,15 +112,32 @@ export function aeadSealMany(
     length,
     length,
     out,
-    length + 16,
+    stride,
     count,
   );
+  } else {
+  aeadSealBatch(
+    variant == XCHACHA,
+    key,
+    nonces,
+    nonceLength,
+    aads,
+    aadLength,
+    aadLength,
+    plaintexts,
+    length,
+    length,
+    out,
+    stride,
+    count,
+  );
+  }
   return finish(OK, out, outLength);
 }
 
 /** `length` counts the tag. `out`: `count` × (`length` − 16) bytes, then `count` status bytes. */
 export function aeadOpenMany(
-  extended: i32,
+  variant: i32,
   key: usize,
   nonces: usize,
   aads: usize,
@@ -110,7 +147,7 @@ export function aeadOpenMany(
   out: usize,
   count: i32,
 ): i32 {
-  const nonceLength: usize = extended == 1 ? 24 : 12;
+  const nonceLength: usize = variant == XCHACHA ? 24 : 12;
   if (length < 16) return finish(FAIL_LENGTH, out, 0);
   const textLength = <usize>length - 16;
   const outLength = (<u64>textLength + 1) * count;
@@ -125,8 +162,9 @@ export function aeadOpenMany(
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
-  aeadOpenBatch(
-    extended == 1,
+  const statuses = out + textLength * <usize>count;
+  if (variant == GCM_SIV) {
+    gcmSivOpenBatch(
     key,
     nonces,
     nonceLength,
@@ -139,7 +177,25 @@ export function aeadOpenMany(
     out,
     textLength,
     count,
-    out + textLength * <usize>count,
+    statuses,
   );
+  } else {
+  aeadOpenBatch(
+    variant == XCHACHA,
+    key,
+    nonces,
+    nonceLength,
+    aads,
+    aadLength,
+    aadLength,
+    sealed,
+    length,
+    textLength,
+    out,
+    textLength,
+    count,
+    statuses,
+  );
+  }
   return finish(OK, out, outLength);
 }
