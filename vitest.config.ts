@@ -24,6 +24,7 @@ const node: TestProjectInlineConfiguration = {
 /** What the code and the tests import from packages, and the browser gets bundled. */
 const DEPENDENCIES = [
   "@assemblyscript/loader",
+  "@noble/ciphers/aes.js",
   "@noble/ciphers/chacha.js",
   "@noble/hashes/hkdf.js",
   "@noble/hashes/hmac.js",

@@ -2,7 +2,7 @@
 import { loadCoreWith, type Core, type LoadOptions } from "./load.js";
 
 export type { Core, LoadOptions } from "./load.js";
-export type { Aead, LabelAndContext, Primitives } from "./primitives/index.js";
+export type { Aead, KeyWrap, KeyWrapBatch, LabelAndContext, Primitives } from "./primitives/index.js";
 export type { Handle, RewrapResult, Statuses, Vault } from "./vault.js";
 export {
   ALGORITHM,

@@ -143,7 +143,7 @@ declare namespace __AdaptedExports {
   export function kbkdfCounterHmacSha256(key: number, keyLength: number, fixed: number, fixedLength: number, out: number, outLength: number): number;
   /**
    * assembly/calls/aead/aeadSealOne
-   * @param extended `i32`
+   * @param variant `i32`
    * @param key `usize`
    * @param nonce `usize`
    * @param aad `usize`
@@ -153,10 +153,10 @@ declare namespace __AdaptedExports {
    * @param out `usize`
    * @returns `i32`
    */
-  export function aeadSealOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
+  export function aeadSealOne(variant: number, key: number, nonce: number, aad: number, aadLength: number, plaintext: number, length: number, out: number): number;
   /**
    * assembly/calls/aead/aeadOpenOne
-   * @param extended `i32`
+   * @param variant `i32`
    * @param key `usize`
    * @param nonce `usize`
    * @param aad `usize`
@@ -166,10 +166,10 @@ declare namespace __AdaptedExports {
    * @param out `usize`
    * @returns `i32`
    */
-  export function aeadOpenOne(extended: number, key: number, nonce: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
+  export function aeadOpenOne(variant: number, key: number, nonce: number, aad: number, aadLength: number, sealed: number, length: number, out: number): number;
   /**
    * assembly/calls/aead/aeadSealMany
-   * @param extended `i32`
+   * @param variant `i32`
    * @param key `usize`
    * @param nonces `usize`
    * @param aads `usize`
@@ -180,10 +180,10 @@ declare namespace __AdaptedExports {
    * @param count `i32`
    * @returns `i32`
    */
-  export function aeadSealMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, plaintexts: number, length: number, out: number, count: number): number;
+  export function aeadSealMany(variant: number, key: number, nonces: number, aads: number, aadLength: number, plaintexts: number, length: number, out: number, count: number): number;
   /**
    * assembly/calls/aead/aeadOpenMany
-   * @param extended `i32`
+   * @param variant `i32`
    * @param key `usize`
    * @param nonces `usize`
    * @param aads `usize`
@@ -194,7 +194,49 @@ declare namespace __AdaptedExports {
    * @param count `i32`
    * @returns `i32`
    */
-  export function aeadOpenMany(extended: number, key: number, nonces: number, aads: number, aadLength: number, sealed: number, length: number, out: number, count: number): number;
+  export function aeadOpenMany(variant: number, key: number, nonces: number, aads: number, aadLength: number, sealed: number, length: number, out: number, count: number): number;
+  /**
+   * assembly/calls/aes-kw/aesKwWrapMany
+   * @param kek `usize`
+   * @param kekLength `i32`
+   * @param keys `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @param count `i32`
+   * @returns `i32`
+   */
+  export function aesKwWrapMany(kek: number, kekLength: number, keys: number, length: number, out: number, count: number): number;
+  /**
+   * assembly/calls/aes-kw/aesKwUnwrapMany
+   * @param kek `usize`
+   * @param kekLength `i32`
+   * @param wrapped `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @param count `i32`
+   * @returns `i32`
+   */
+  export function aesKwUnwrapMany(kek: number, kekLength: number, wrapped: number, length: number, out: number, count: number): number;
+  /**
+   * assembly/calls/aes-kw/aesKwpWrap
+   * @param kek `usize`
+   * @param kekLength `i32`
+   * @param key `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function aesKwpWrap(kek: number, kekLength: number, key: number, length: number, out: number): number;
+  /**
+   * assembly/calls/aes-kw/aesKwpUnwrap
+   * @param kek `usize`
+   * @param kekLength `i32`
+   * @param wrapped `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function aesKwpUnwrap(kek: number, kekLength: number, wrapped: number, length: number, out: number): number;
   /**
    * assembly/calls/vault-keys/vaultGenerate
    * @param algorithm `u32`

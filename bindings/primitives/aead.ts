@@ -44,14 +44,19 @@ export interface AeadPrimitives {
   readonly chacha20Poly1305: Aead;
   /** draft-irtf-cfrg-xchacha-03. */
   readonly xchacha20Poly1305: Aead;
+  /** RFC 8452 with 256-bit keys. A nonce that comes twice tells only whether the messages are the same. */
+  readonly aesGcmSiv: Aead;
 }
 
 const KEY_LENGTH = 32;
 const TAG_LENGTH = 16;
 
-function aead({ abi, staging }: Instance, extended: boolean): Aead {
-  const variant = extended ? 1 : 0;
-  const nonceLength = extended ? 24 : 12;
+/** As the core's calls number them. */
+const VARIANT = { chacha20Poly1305: 0, xchacha20Poly1305: 1, aesGcmSiv: 2 } as const;
+
+function aead({ abi, staging }: Instance, name: keyof typeof VARIANT): Aead {
+  const variant = VARIANT[name];
+  const nonceLength = name === "xchacha20Poly1305" ? 24 : 12;
 
   const batch = (
     count: number,
@@ -148,5 +153,9 @@ function aead({ abi, staging }: Instance, extended: boolean): Aead {
 }
 
 export function aeadPrimitives(instance: Instance): AeadPrimitives {
-  return { chacha20Poly1305: aead(instance, false), xchacha20Poly1305: aead(instance, true) };
+  return {
+    chacha20Poly1305: aead(instance, "chacha20Poly1305"),
+    xchacha20Poly1305: aead(instance, "xchacha20Poly1305"),
+    aesGcmSiv: aead(instance, "aesGcmSiv"),
+  };
 }

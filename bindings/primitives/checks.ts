@@ -19,6 +19,14 @@ export function length(value: Uint8Array, expected: number, what: string): void 
   });
 }
 
+export function invalidLength(what: string, length: number, expected: string): CoreError {
+  return new CoreError("CORE_INVALID_LENGTH", {
+    message: `${what} has ${length} bytes, not ${expected}`,
+    expected,
+    length,
+  });
+}
+
 export function integer(value: number, minimum: number, maximum: number, what: string): void {
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   throw new CoreError("CORE_INVALID_PARAMETER", {

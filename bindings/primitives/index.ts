@@ -1,14 +1,21 @@
 /** The byte-level door: bytes in, bytes out, lengths checked, inputs never modified. */
 import type { Instance } from "../instantiate.js";
 import { aeadPrimitives, type AeadPrimitives } from "./aead.js";
+import { aesKwPrimitives, type AesKwPrimitives } from "./aes-kw.js";
 import { digestPrimitives, type DigestPrimitives } from "./digest.js";
 import { kdfPrimitives, type KdfPrimitives } from "./kdf.js";
 
 export type { Aead } from "./aead.js";
+export type { KeyWrap, KeyWrapBatch } from "./aes-kw.js";
 export type { LabelAndContext } from "./kdf.js";
 
-export interface Primitives extends DigestPrimitives, KdfPrimitives, AeadPrimitives {}
+export interface Primitives extends DigestPrimitives, KdfPrimitives, AeadPrimitives, AesKwPrimitives {}
 
 export function primitivesOf(instance: Instance): Primitives {
-  return { ...digestPrimitives(instance), ...kdfPrimitives(instance), ...aeadPrimitives(instance) };
+  return {
+    ...digestPrimitives(instance),
+    ...kdfPrimitives(instance),
+    ...aeadPrimitives(instance),
+    ...aesKwPrimitives(instance),
+  };
 }

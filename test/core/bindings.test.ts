@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Abi } from "../../bindings/abi.js";
 import { ALGORITHM, encodeAttributes, USAGE } from "../../bindings/attributes.js";
-import { primitivesOf, type Aead, type Primitives } from "../../bindings/primitives/index.js";
+import { primitivesOf, type Aead, type KeyWrap, type Primitives } from "../../bindings/primitives/index.js";
 import { Staging } from "../../bindings/staging.js";
 import { vaultOf, type Handle, type Vault } from "../../bindings/vault.js";
 import { Probe, SCRATCH_END, STAGING, STATIC_END } from "./memory/probe.js";
@@ -310,6 +310,33 @@ function aeadCalls(aead: Aead, nonceLength: number): Call[] {
   ];
 }
 
+function keyWrapCalls({ aesKw, aesKwp }: Primitives): { aesKw: Call[]; aesKwp: Call[] } {
+  const [kek, text] = [view(32, 1), SECRET.subarray(0, 96)];
+  const wrapped = aesKw.wrapBatch(kek, text, 4);
+  const broken = wrapped.slice();
+  broken[50]! ^= 1;
+  const each = (algorithm: KeyWrap): Call[] => [
+    ["", () => algorithm.wrap(kek, text)],
+    ["", () => algorithm.unwrap(kek, algorithm.wrap(kek, text))],
+    ["TypeError", () => algorithm.wrap(kek, [1] as never)],
+    ["CORE_INVALID_LENGTH", () => algorithm.wrap(bytes(15), text)],
+    ["CORE_AUTHENTICATION_FAILED", () => algorithm.unwrap(kek, text)],
+    ["CORE_AUTHENTICATION_FAILED", () => algorithm.unwrap(kek, bytes(23))],
+    ["CORE_INPUT_TOO_LARGE", () => algorithm.wrap(kek, new Uint8Array(4 * 1024 * 1024))],
+  ];
+  return {
+    aesKw: [
+      ...each(aesKw),
+      ["", () => aesKw.wrapBatch(kek, text, 4)],
+      ["CORE_INVALID_LENGTH", () => aesKw.wrapBatch(kek, text, 5)],
+      ["", () => aesKw.unwrapBatch(kek, wrapped, 4)],
+      ["CORE_AUTHENTICATION_FAILED", () => aesKw.unwrapBatch(kek, broken, 4)],
+      ["CORE_AUTHENTICATION_FAILED", () => aesKw.unwrapBatch(kek, bytes(4), 4)],
+    ],
+    aesKwp: each(aesKwp),
+  };
+}
+
 function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]> {
   return {
     sha256: [
@@ -367,6 +394,8 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
     ],
     chacha20Poly1305: aeadCalls(primitives.chacha20Poly1305, 12),
     xchacha20Poly1305: aeadCalls(primitives.xchacha20Poly1305, 24),
+    aesGcmSiv: aeadCalls(primitives.aesGcmSiv, 12),
+    ...keyWrapCalls(primitives),
   };
 }
 

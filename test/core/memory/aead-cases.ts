@@ -5,7 +5,7 @@ import { at, bytes } from "../support.js";
 import { flipped, type Cases } from "./kit.js";
 
 function aeadOne(
-  extended: number,
+  variant: number,
   key: Uint8Array,
   nonce: Uint8Array,
   aad: Uint8Array,
@@ -13,12 +13,12 @@ function aeadOne(
 ): Call {
   return {
     inputs: [key, nonce, aad, text],
-    args: ([k, n, a, x], out) => [extended, k!, n!, a!, aad.length, x!, text.length, out],
+    args: ([k, n, a, x], out) => [variant, k!, n!, a!, aad.length, x!, text.length, out],
   };
 }
 
 function aeadMany(
-  extended: number,
+  variant: number,
   count: number,
   key: Uint8Array,
   nonces: Uint8Array,
@@ -28,7 +28,7 @@ function aeadMany(
   const [aadLength, length] = count === 0 ? [5, 32] : [aads.length / count, texts.length / count];
   return {
     inputs: [key, nonces, aads, texts],
-    args: ([k, n, a, x], out) => [extended, k!, n!, a!, aadLength, x!, length, out, count],
+    args: ([k, n, a, x], out) => [variant, k!, n!, a!, aadLength, x!, length, out, count],
   };
 }
 
@@ -37,13 +37,13 @@ export const aeadCases: Cases = {
     statuses: ["OK", "RANGE"],
     run(t) {
       t.addSecret(bytes(32, 3), "the key");
-      for (const extended of [0, 1]) {
+      for (const variant of [0, 1, 2]) {
         for (const length of [0, 1, 16, 63, 64, 65, 192, 193, 257, 700, 5000]) {
-          const call = aeadOne(extended, bytes(32, 3), bytes(24), bytes(length % 50, 4), bytes(length, 5));
+          const call = aeadOne(variant, bytes(32, 3), bytes(24), bytes(length % 50, 4), bytes(length, 5));
           t.call("aeadSealOne", { ...call, reserve: length + 16, secrets: () => [bytes(length, 5)] });
         }
         t.ranges("aeadSealOne", {
-          ...aeadOne(extended, bytes(32, 3), bytes(24), bytes(9), bytes(70)),
+          ...aeadOne(variant, bytes(32, 3), bytes(24), bytes(9), bytes(70)),
           reserve: 86,
         });
       }
@@ -54,13 +54,13 @@ export const aeadCases: Cases = {
     run(t) {
       const [key, nonce, aad] = [bytes(32, 3), bytes(24), bytes(9, 4)];
       t.addSecret(key, "the key");
-      for (const extended of [0, 1]) {
+      for (const variant of [0, 1, 2]) {
         for (const length of [0, 1, 16, 64, 65, 193, 700]) {
-          const text = bytes(length, 1000 + 2 * length + extended);
-          const sealing = { ...aeadOne(extended, key, nonce, aad, text), reserve: length + 16 };
+          const text = bytes(length, 1000 + 3 * length + variant);
+          const sealing = { ...aeadOne(variant, key, nonce, aad, text), reserve: length + 16 };
           const { output: sealed } = t.call("aeadSealOne", sealing);
           const opening = (input: Uint8Array, otherAad = aad): Call => ({
-            ...aeadOne(extended, key, nonce, otherAad, input),
+            ...aeadOne(variant, key, nonce, otherAad, input),
             reserve: input.length,
             output: Math.max(0, input.length - 16),
           });
@@ -79,8 +79,8 @@ export const aeadCases: Cases = {
     statuses: ["OK", "RANGE"],
     run(t) {
       t.addSecret(bytes(32, 3), "the key");
-      for (const extended of [0, 1]) {
-        const nonce = extended === 1 ? 24 : 12;
+      for (const variant of [0, 1, 2]) {
+        const nonce = variant === 1 ? 24 : 12;
         for (const [length, aad] of [
           [0, 0],
           [32, 48],
@@ -91,11 +91,11 @@ export const aeadCases: Cases = {
         ] as const) {
           for (const n of [0, 1, 3, 4, 5, 9]) {
             const texts = bytes(n * length, 6);
-            const call = aeadMany(extended, n, bytes(32, 3), bytes(n * nonce), bytes(n * aad, 4), texts);
+            const call = aeadMany(variant, n, bytes(32, 3), bytes(n * nonce), bytes(n * aad, 4), texts);
             t.call("aeadSealMany", { ...call, reserve: n * (length + 16), secrets: () => [texts] });
           }
         }
-        const call = aeadMany(extended, 5, bytes(32, 3), bytes(5 * nonce), bytes(5 * 9), bytes(5 * 32));
+        const call = aeadMany(variant, 5, bytes(32, 3), bytes(5 * nonce), bytes(5 * 9), bytes(5 * 32));
         t.ranges("aeadSealMany", { ...call, reserve: 5 * 48 });
         t.call("aeadSealMany", { ...call, args: (p, out) => call.args(p, out).with(8, 0x10_0001) }, "RANGE");
       }
@@ -106,19 +106,19 @@ export const aeadCases: Cases = {
     run(t) {
       const key = bytes(32, 3);
       t.addSecret(key, "the key");
-      for (const extended of [0, 1]) {
+      for (const variant of [0, 1, 2]) {
         for (const [length, aadLength] of [
           [32, 48],
           [65, 5],
           [20, 129],
         ] as const) {
           for (const n of [0, 1, 4, 5, 9]) {
-            const [nonces, aads] = [bytes(n * (extended === 1 ? 24 : 12)), bytes(n * aadLength, 4)];
+            const [nonces, aads] = [bytes(n * (variant === 1 ? 24 : 12)), bytes(n * aadLength, 4)];
             const texts = bytes(n * length, 6);
-            const sealing = aeadMany(extended, n, key, nonces, aads, texts);
+            const sealing = aeadMany(variant, n, key, nonces, aads, texts);
             const { output: sealed } = t.call("aeadSealMany", { ...sealing, reserve: n * (length + 16) });
             if (n > 0) sealed[(n - 1) * (length + 16)]! ^= 1;
-            const opening = aeadMany(extended, n, key, nonces, aads, sealed);
+            const opening = aeadMany(variant, n, key, nonces, aads, sealed);
             const reserve = n * (length + 1);
             const { output } = t.call("aeadOpenMany", { ...opening, reserve });
             for (let i = 0; i < n; i++) {
@@ -129,7 +129,7 @@ export const aeadCases: Cases = {
             if (n === 5) t.ranges("aeadOpenMany", { ...opening, reserve });
           }
         }
-        const short = aeadMany(extended, 2, key, bytes(48), bytes(2), bytes(30));
+        const short = aeadMany(variant, 2, key, bytes(48), bytes(2), bytes(30));
         t.call("aeadOpenMany", short, "LENGTH");
       }
     },

@@ -10,6 +10,7 @@ import { NEW_ID, seal, type Cases } from "./kit.js";
 import { digestCases } from "./digest-cases.js";
 import { kdfCases } from "./kdf-cases.js";
 import { aeadCases } from "./aead-cases.js";
+import { aesKwCases } from "./aes-kw-cases.js";
 import { vaultKeysCases } from "./vault-keys-cases.js";
 import { rewrapping, vaultWrapCases } from "./vault-wrap-cases.js";
 import { vaultUseCases } from "./vault-use-cases.js";
@@ -20,6 +21,7 @@ const CASES: Cases = {
   ...digestCases,
   ...kdfCases,
   ...aeadCases,
+  ...aesKwCases,
   ...vaultKeysCases,
   ...vaultWrapCases,
   ...vaultUseCases,

@@ -83,6 +83,7 @@ const NUMBERS = new Set([
   "vaultAgeUnwrap",
   "vaultAgePayloadKey",
   "vaultLength",
+  "aesKwpUnwrap",
   "vaultLiveCount",
 ]);
 
