@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { brotliCompressSync, constants } from "node:zlib";
+import { aesComparisons } from "./aes.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
 import { compare, table } from "./harness.js";
 import { messageComparisons } from "./messages.js";
@@ -67,6 +68,9 @@ async function main(): Promise<void> {
   };
   if (wanted("primitives")) {
     for (const comparison of await primitiveComparisons()) add(table(comparison, await compare(comparison)));
+  }
+  if (wanted("aes")) {
+    for (const comparison of await aesComparisons()) add(table(comparison, await compare(comparison)));
   }
   if (wanted("vault")) {
     const comparison = await vaultComparison();
