@@ -3,8 +3,8 @@ import { FAIL_RANGE } from "../abi";
 import { hkdfExpandBatch, hkdfSha256 as hkdf } from "../kdf/hkdf-sha256";
 import { hkdfSha512 as hkdf512 } from "../kdf/hkdf-sha512";
 import { kbkdfCounterHmacSha256 as kbkdf } from "../kdf/kbkdf-sha256";
-import { pbkdf2Sha256 as pbkdf2, pbkdf2Sha256Batch as pbkdf2Batch } from "../kdf/pbkdf2-sha256";
-import { pbkdf2Sha512 as pbkdf512 } from "../kdf/pbkdf2-sha512";
+import { pbkdf2 } from "../kdf/pbkdf2";
+import { pbkdf2Sha256 as pbkdf2One } from "../kdf/pbkdf2-sha256";
 import { hmacSha256Key } from "../mac/hmac-sha256";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { finish, fits, inStaging, MAX_COUNT, totalLength } from "../memory/wipe";
@@ -100,28 +100,16 @@ export function pbkdf2Sha256(
   if (!validThree(password, passwordLength, salt, saltLength, salt, 0, out, outLength)) {
     return finish(FAIL_RANGE, out, 0);
   }
-  const status = pbkdf2(password, passwordLength, salt, saltLength, iterations, out, outLength);
+  const status = pbkdf2One(password, passwordLength, salt, saltLength, iterations, out, outLength);
   return finish(status, out, outLength);
 }
 
-export function pbkdf2Sha512(
-  password: usize,
-  passwordLength: i32,
-  salt: usize,
-  saltLength: i32,
-  iterations: u32,
-  out: usize,
-  outLength: i32,
-): i32 {
-  if (!validThree(password, passwordLength, salt, saltLength, salt, 0, out, outLength)) {
-    return finish(FAIL_RANGE, out, 0);
-  }
-  const status = pbkdf512(password, passwordLength, salt, saltLength, iterations, out, outLength);
-  return finish(status, out, outLength);
-}
-
-/** Passwords and salts lie back to back each, their lengths in two tables of `count` × u32. `out`: `count` × `outLength` bytes. */
-export function pbkdf2Sha256Batch(
+/**
+ * `wide` = 1: with HMAC-SHA512. Passwords and salts lie back to back each, their lengths in two tables of `count` × u32.
+ * `out`: `count` × `outLength` bytes.
+ */
+export function pbkdf2Batch(
+  wide: i32,
   passwords: usize,
   passwordLengths: usize,
   salts: usize,
@@ -140,7 +128,17 @@ export function pbkdf2Sha256Batch(
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
-  const status = pbkdf2Batch(passwords, passwordLengths, salts, saltLengths, count, iterations, out, outLength);
+  const status = pbkdf2(
+    wide == 1,
+    passwords,
+    passwordLengths,
+    salts,
+    saltLengths,
+    count,
+    iterations,
+    out,
+    outLength,
+  );
   return finish(status, out, outSize);
 }
 

@@ -4,7 +4,7 @@ import { hmacSha256Key, hmacSha256Two } from "../mac/hmac-sha256";
 import { KDF_SCRATCH } from "../memory/layout";
 
 // Behind the scratch of the MAC kernels, which run inside these, of HKDF and of PBKDF2.
-const MID: usize = KDF_SCRATCH + 3072;
+const MID: usize = KDF_SCRATCH + 3088;
 /** The block in hand, 32 bytes; behind it its number, a big-endian u32. */
 const ROW: usize = MID + 64;
 const NUMBER: usize = ROW + 32;

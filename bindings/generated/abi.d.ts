@@ -106,19 +106,8 @@ declare namespace __AdaptedExports {
    */
   export function pbkdf2Sha256(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
   /**
-   * assembly/calls/kdf/pbkdf2Sha512
-   * @param password `usize`
-   * @param passwordLength `i32`
-   * @param salt `usize`
-   * @param saltLength `i32`
-   * @param iterations `u32`
-   * @param out `usize`
-   * @param outLength `i32`
-   * @returns `i32`
-   */
-  export function pbkdf2Sha512(password: number, passwordLength: number, salt: number, saltLength: number, iterations: number, out: number, outLength: number): number;
-  /**
-   * assembly/calls/kdf/pbkdf2Sha256Batch
+   * assembly/calls/kdf/pbkdf2Batch
+   * @param wide `i32`
    * @param passwords `usize`
    * @param passwordLengths `usize`
    * @param salts `usize`
@@ -129,7 +118,7 @@ declare namespace __AdaptedExports {
    * @param outLength `i32`
    * @returns `i32`
    */
-  export function pbkdf2Sha256Batch(passwords: number, passwordLengths: number, salts: number, saltLengths: number, count: number, iterations: number, out: number, outLength: number): number;
+  export function pbkdf2Batch(wide: number, passwords: number, passwordLengths: number, salts: number, saltLengths: number, count: number, iterations: number, out: number, outLength: number): number;
   /**
    * assembly/calls/kdf/kbkdfCounterHmacSha256
    * @param key `usize`

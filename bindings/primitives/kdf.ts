@@ -25,6 +25,13 @@ export interface KdfPrimitives {
     iterations: number,
     length: number,
   ): Uint8Array[];
+  /** As `pbkdf2Sha256Batch`, with HMAC-SHA512, two at once in the SIMD build. */
+  pbkdf2Sha512Batch(
+    passwords: readonly Uint8Array[],
+    salts: readonly Uint8Array[],
+    iterations: number,
+    length: number,
+  ): Uint8Array[];
   /**
    * NIST SP 800-108r1 §4.1, counter mode with HMAC-SHA256: a 32-bit counter, then the fixed input data. `length` from 1.
    *
@@ -52,6 +59,49 @@ const MAX_HKDF512_LENGTH = 255 * 64;
 const MAX_BATCH = 1 << 20;
 
 export function kdfPrimitives({ abi, staging }: Instance): KdfPrimitives {
+  /** `wide` = 1: with HMAC-SHA512. */
+  function pbkdf2Batch(
+    wide: 0 | 1,
+    passwords: readonly Uint8Array[],
+    salts: readonly Uint8Array[],
+    iterations: number,
+    outLength: number,
+  ): Uint8Array[] {
+    const passwordLengths = lengthsOf(passwords, "passwords");
+    const saltLengths = lengthsOf(salts, "salts");
+    const count = passwords.length;
+    if (salts.length !== count) {
+      throw new CoreError("CORE_INVALID_LENGTH", {
+        message: `there are ${count} passwords and ${salts.length} salts`,
+        expected: count,
+        length: salts.length,
+      });
+    }
+    integer(count, 0, MAX_BATCH, "the number of passwords");
+    integer(iterations, 1, MAX_U32, "iterations");
+    integer(outLength, 1, MAX_LENGTH, "length");
+    staging.begin(sum(passwordLengths) + sum(saltLengths) + count * (8 + outLength), 5);
+    const passwordAt = staging.putAll(passwords);
+    const passwordLengthAt = staging.putWords(passwordLengths);
+    const saltAt = staging.putAll(salts);
+    const saltLengthAt = staging.putWords(saltLengths);
+    const out = staging.reserve(count * outLength);
+    check(
+      abi.pbkdf2Batch(
+        wide,
+        passwordAt,
+        passwordLengthAt,
+        saltAt,
+        saltLengthAt,
+        count,
+        iterations,
+        out,
+        outLength,
+      ),
+    );
+    return passwords.map((_, i) => staging.take(out + i * outLength, outLength));
+  }
+
   return {
     hkdfSha256(ikm, salt, info, outLength) {
       bytes(ikm, "ikm");
@@ -114,51 +164,15 @@ export function kdfPrimitives({ abi, staging }: Instance): KdfPrimitives {
     },
 
     pbkdf2Sha512(password, salt, iterations, outLength) {
-      bytes(password, "password");
-      bytes(salt, "salt");
-      integer(iterations, 1, MAX_U32, "iterations");
-      integer(outLength, 1, MAX_LENGTH, "length");
-      staging.begin(password.length + salt.length + outLength, 3);
-      const passwordAt = staging.put(password);
-      const saltAt = staging.put(salt);
-      const out = staging.reserve(outLength);
-      check(abi.pbkdf2Sha512(passwordAt, password.length, saltAt, salt.length, iterations, out, outLength));
-      return staging.take(out, outLength);
+      return pbkdf2Batch(1, [password], [salt], iterations, outLength)[0]!;
     },
 
     pbkdf2Sha256Batch(passwords, salts, iterations, outLength) {
-      const passwordLengths = lengthsOf(passwords, "passwords");
-      const saltLengths = lengthsOf(salts, "salts");
-      const count = passwords.length;
-      if (salts.length !== count) {
-        throw new CoreError("CORE_INVALID_LENGTH", {
-          message: `there are ${count} passwords and ${salts.length} salts`,
-          expected: count,
-          length: salts.length,
-        });
-      }
-      integer(count, 0, MAX_BATCH, "the number of passwords");
-      integer(iterations, 1, MAX_U32, "iterations");
-      integer(outLength, 1, MAX_LENGTH, "length");
-      staging.begin(sum(passwordLengths) + sum(saltLengths) + count * (8 + outLength), 5);
-      const passwordAt = staging.putAll(passwords);
-      const passwordLengthAt = staging.putWords(passwordLengths);
-      const saltAt = staging.putAll(salts);
-      const saltLengthAt = staging.putWords(saltLengths);
-      const out = staging.reserve(count * outLength);
-      check(
-        abi.pbkdf2Sha256Batch(
-          passwordAt,
-          passwordLengthAt,
-          saltAt,
-          saltLengthAt,
-          count,
-          iterations,
-          out,
-          outLength,
-        ),
-      );
-      return passwords.map((_, i) => staging.take(out + i * outLength, outLength));
+      return pbkdf2Batch(0, passwords, salts, iterations, outLength);
+    },
+
+    pbkdf2Sha512Batch(passwords, salts, iterations, outLength) {
+      return pbkdf2Batch(1, passwords, salts, iterations, outLength);
     },
 
     kbkdfCounterHmacSha256(key, fixedInput, outLength) {

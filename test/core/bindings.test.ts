@@ -386,6 +386,10 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
       ["CORE_INVALID_PARAMETER", () => primitives.pbkdf2Sha256Batch([SECRET], [SECRET], 0, 40)],
       ["TypeError", () => primitives.pbkdf2Sha256Batch([SECRET], ["salt" as never], 2, 40)],
     ],
+    pbkdf2Sha512Batch: [
+      ["", () => primitives.pbkdf2Sha512Batch([SECRET, NONE, view(70, 3)], [NONE, SECRET, SECRET], 2, 40)],
+      ["CORE_INVALID_LENGTH", () => primitives.pbkdf2Sha512Batch([], [SECRET], 2, 40)],
+    ],
     kbkdfCounterHmacSha256: [
       ["", () => primitives.kbkdfCounterHmacSha256(SECRET, SECRET, 100)],
       ["", () => primitives.kbkdfCounterHmacSha256(SECRET, { label: SECRET, context: NONE }, 100)],

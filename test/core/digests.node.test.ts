@@ -24,14 +24,17 @@ describe.each(await cores())("hashes and derived keys, $name build,", ({ core })
     );
   });
 
-  it("are those of node:crypto for many passwords", () => {
-    for (const count of [4, 6]) {
+  it.each([
+    ["sha256", core.pbkdf2Sha256Batch],
+    ["sha512", core.pbkdf2Sha512Batch],
+  ] as const)("are those of node:crypto for many passwords: %s", (name, batch) => {
+    for (const count of [4, 7]) {
       const passwords = Array.from({ length: count }, (_, i) => bytes(i * 20, i + 1));
       const salts = Array.from({ length: count }, (_, i) => bytes(16, i + 50));
       const expected = passwords.map((password, i) =>
-        nodeCrypto.pbkdf2Sync(password, salts[i]!, 1000, 40, "sha256").toString("hex"),
+        nodeCrypto.pbkdf2Sync(password, salts[i]!, 1000, 40, name).toString("hex"),
       );
-      expect(core.pbkdf2Sha256Batch(passwords, salts, 1000, 40).map(toHex)).toEqual(expected);
+      expect(batch(passwords, salts, 1000, 40).map(toHex)).toEqual(expected);
     }
   });
 

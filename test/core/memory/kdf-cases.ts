@@ -66,27 +66,12 @@ export const kdfCases: Cases = {
       t.ranges("hkdfSha512", call(32));
     },
   },
-  pbkdf2Sha512: {
-    statuses: ["OK", "LENGTH", "PARAMETER", "RANGE"],
-    run(t) {
-      const call = (length: number, iterations = 3): Call => ({
-        inputs: [bytes(40, 3), bytes(16, 4)],
-        reserve: length,
-        args: ([password, salt], out) => [password!, 40, salt!, 16, iterations, out, length],
-        secrets: () => [bytes(40, 3)],
-      });
-      for (const length of [1, 64, 65, 128, 161]) t.call("pbkdf2Sha512", call(length));
-      t.call("pbkdf2Sha512", call(0), "LENGTH");
-      t.call("pbkdf2Sha512", call(32, 0), "PARAMETER");
-      t.ranges("pbkdf2Sha512", call(32));
-    },
-  },
-  pbkdf2Sha256Batch: {
+  pbkdf2Batch: {
     statuses: ["OK", "LENGTH", "PARAMETER", "RANGE"],
     run(t) {
       const lengths = (count: number, one: number): number[] =>
         Array.from({ length: count }, (_, i) => one + i);
-      const call = (count: number, length: number, iterations = 3): Call => ({
+      const call = (wide: number, count: number, length: number, iterations = 3): Call => ({
         inputs: [
           bytes(total(lengths(count, 40)), 3),
           words(...lengths(count, 40)),
@@ -95,6 +80,7 @@ export const kdfCases: Cases = {
         ],
         reserve: count * length,
         args: ([passwords, passwordLengths, salts, saltLengths], out) => [
+          wide,
           passwords!,
           passwordLengths!,
           salts!,
@@ -104,16 +90,18 @@ export const kdfCases: Cases = {
           out,
           length,
         ],
-        secrets: () => [bytes(40, 3)],
+        secrets: () => [bytes(total(lengths(count, 40)), 3)],
       });
-      for (const count of [0, 1, 2, 3, 4, 5, 8]) {
-        for (const length of [1, 32, 33, 97]) t.call("pbkdf2Sha256Batch", call(count, length));
+      for (const wide of [0, 1]) {
+        for (const count of [0, 1, 2, 3, 4, 5, 8]) {
+          for (const length of [1, 32, 33, 65, 129]) t.call("pbkdf2Batch", call(wide, count, length));
+        }
+        t.call("pbkdf2Batch", call(wide, 3, 0), "LENGTH");
+        t.call("pbkdf2Batch", call(wide, 3, 32, 0), "PARAMETER");
+        t.ranges("pbkdf2Batch", call(wide, 5, 32));
+        const negative: Call["args"] = (at, out) => [wide, ...at, -1, 3, out, 32];
+        t.call("pbkdf2Batch", { ...call(wide, 3, 32), args: negative }, "RANGE");
       }
-      t.call("pbkdf2Sha256Batch", call(3, 0), "LENGTH");
-      t.call("pbkdf2Sha256Batch", call(3, 32, 0), "PARAMETER");
-      t.ranges("pbkdf2Sha256Batch", call(5, 32));
-      const negative: Call["args"] = (at, out) => [at[0]!, at[1]!, at[2]!, at[3]!, -1, 3, out, 32];
-      t.call("pbkdf2Sha256Batch", { ...call(3, 32), args: negative }, "RANGE");
     },
   },
   kbkdfCounterHmacSha256: {
