@@ -5,6 +5,7 @@ import { brotliCompressSync, constants } from "node:zlib";
 import { aesComparisons } from "./aes.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
 import { compare, table } from "./harness.js";
+import { hashComparisons } from "./hashes.js";
 import { messageComparisons } from "./messages.js";
 import { primitiveComparisons } from "./primitives.js";
 import { vaultComparison } from "./vault.js";
@@ -71,6 +72,9 @@ async function main(): Promise<void> {
   }
   if (wanted("aes")) {
     for (const comparison of await aesComparisons()) add(table(comparison, await compare(comparison)));
+  }
+  if (wanted("hashes")) {
+    for (const comparison of await hashComparisons()) add(table(comparison, await compare(comparison)));
   }
   if (wanted("vault")) {
     const comparison = await vaultComparison();

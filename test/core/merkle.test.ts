@@ -2,6 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import formats from "../vectors/formats/formats.json";
 import reference from "../vectors/merkle/rfc6962-reference.json";
 import { at, bytes, codeOf, cores, hex, toHex } from "./support.js";
 
