@@ -30,6 +30,12 @@ describe.each(await cores())("hashes of Merkle trees, $name build,", ({ core }) 
     }
   });
 
+  it("are the links of the audit chain", () => {
+    for (const { body, link } of [formats.event, formats.abandoned]) {
+      expect(toHex(core.merkleLeafHash(hex(body)))).toBe(link);
+    }
+  });
+
   it("are those of every length of record and of every count, in a batch and alone", () => {
     for (let length = 0; length <= 3 * 64 + 1; length++) {
       const records = bytes(9 * length, length + 1);
