@@ -13,6 +13,7 @@ export const slotCount: i32 = SLOT_COUNT;
 // Bytes in, bytes out.
 export * from "./calls/digest";
 export * from "./calls/kdf";
+export * from "./calls/memory-hard";
 export * from "./calls/aead";
 export * from "./calls/aes-kw";
 

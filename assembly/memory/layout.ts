@@ -31,6 +31,8 @@ export const CIPHER_SCRATCH_SIZE: usize = 8 * 1024;
 /** AES scratch: round keys, bit planes, POLYVAL. */
 export const AES_SCRATCH: usize = CIPHER_SCRATCH + CIPHER_SCRATCH_SIZE;
 export const AES_SCRATCH_SIZE: usize = 8 * 1024;
+/** Memory-hard KDFs' scratch: blocks at work. The ciphers' own regions: no cipher runs inside a KDF. */
+export const MEMORY_HARD_SCRATCH: usize = CIPHER_SCRATCH;
 /** Vault scratch: associated data and keys in flight inside one vault call. */
 export const VAULT_SCRATCH: usize = AES_SCRATCH + AES_SCRATCH_SIZE;
 export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
