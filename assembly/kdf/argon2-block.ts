@@ -8,7 +8,8 @@ import { xorInto } from "../memory/xor";
 export const BLOCK_SIZE: usize = 1024;
 /** The block that is being permuted. */
 const WORK: usize = MEMORY_HARD_SCRATCH;
-export const BLOCK_SCRATCH_END: usize = WORK + BLOCK_SIZE;
+const TOUCHED: usize = WORK + BLOCK_SIZE;
+export const BLOCK_SCRATCH_END: usize = TOUCHED + 16;
 
 // Both builds: bytes of a row of the block's 8 × 8 registers of 16 bytes, and of a register.
 const ROW: usize = 128;
@@ -316,28 +317,23 @@ function permuteScalar(at: usize, step: usize): void {
   store<u64>(at + step * 7, d3, 8);
 }
 
-/** Permutes the eight groups of registers that begin `next` bytes apart. */
+/** Permutes two neighbouring groups of registers. */
 @inline
-function permuteAll(next: usize, step: usize): void {
-  for (let i: usize = 0; i < 8; i += 2) {
-    const at = WORK + i * next;
-    if (ASC_FEATURE_SIMD) {
-      permuteTwo(at, at + next, step);
-    } else {
-      permuteScalar(at, step);
-      permuteScalar(at + next, step);
-    }
+function permute(at: usize, next: usize, step: usize): void {
+  if (ASC_FEATURE_SIMD) {
+    permuteTwo(at, at + next, step);
+  } else {
+    permuteScalar(at, step);
+    permuteScalar(at + next, step);
   }
 }
 
 /**
- * Sets `to` to G(x, y), or to `to` ⊕ G(x, y) (RFC 9106 §3.4.2, after the first pass). `to` may be `y`. Leaves WORK dirty.
+ * Begins to set `to` to G(x, y), or with `mix` to `to` ⊕ G(x, y) (RFC 9106 §3.4.2, after the first pass). `to` may be `y`.
+ *
+ * @returns the first word that `to` will have: it leads to the next block's reference block.
  */
-export function compressBlock(x: usize, y: usize, to: usize, mix: bool): void {
-  // One word of each cache line first: the processor fetches them all at once.
-  let touched: u64 = 0;
-  for (let i: usize = 0; i < BLOCK_SIZE; i += 64) touched |= load<u64>(y + i);
-  store<u64>(WORK, touched);
+export function compressFirst(x: usize, y: usize, to: usize, mix: bool): u64 {
   if (ASC_FEATURE_SIMD) {
     for (let i: usize = 0; i < BLOCK_SIZE; i += 16) {
       const word = v128.xor(v128.load(x + i), v128.load(y + i));
@@ -351,7 +347,21 @@ export function compressBlock(x: usize, y: usize, to: usize, mix: bool): void {
       store<u64>(to + i, mix ? load<u64>(to + i) ^ word : word);
     }
   }
-  permuteAll(ROW, REGISTER);
-  permuteAll(REGISTER, ROW);
+  for (let i: usize = 0; i < BLOCK_SIZE; i += 2 * ROW) permute(WORK + i, ROW, REGISTER);
+  permute(WORK, REGISTER, ROW);
+  return load<u64>(to) ^ load<u64>(WORK);
+}
+
+/** Ends what `compressFirst` began. */
+export function compressRest(to: usize): void {
+  for (let i: usize = 2 * REGISTER; i < ROW; i += 2 * REGISTER) permute(WORK + i, REGISTER, ROW);
   xorInto(WORK, to, BLOCK_SIZE);
+}
+
+/** Reads one word of each of a block's cache lines: the processor fetches them all at once, and ahead of their use. */
+@inline
+export function fetch(block: usize): void {
+  let touched: u64 = 0;
+  for (let i: usize = 0; i < BLOCK_SIZE; i += 64) touched |= load<u64>(block + i);
+  store<u64>(TOUCHED, touched);
 }

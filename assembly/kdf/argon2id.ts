@@ -12,7 +12,7 @@ import {
   blake2bFinish,
   blake2bInit,
 } from "../hash/blake2b";
-import { BLOCK_SCRATCH_END, BLOCK_SIZE, compressBlock } from "./argon2-block";
+import { BLOCK_SCRATCH_END, BLOCK_SIZE, compressFirst, compressRest, fetch } from "./argon2-block";
 import { MEMORY_HARD_SCRATCH } from "../memory/layout";
 import { xorInto } from "../memory/xor";
 
@@ -65,51 +65,60 @@ let lane: u32 = 0;
 let laneLength: u32 = 0;
 let segmentLength: u32 = 0;
 
-/** The column that J1 leads to from block `index` of the segment, in this lane or another (RFC 9106 §3.4.1.3). */
+/** The block that the words J1 and J2 lead to from block `index` of the segment (RFC 9106 §3.4.1.3, §3.4.2). */
 @inline
-function referenceColumn(j1: u32, index: u32, sameLane: bool): u32 {
+function referenceBlock(blocks: usize, lanes: u32, index: u32, words: u64): usize {
+  const other = pass == 0 && slice == 0 ? lane : <u32>(words >> 32) % lanes;
   let area = pass == 0 ? slice * segmentLength : laneLength - segmentLength;
-  if (sameLane) area += index - 1;
+  if (other == lane) area += index - 1;
   else if (index == 0) area -= 1;
-  const square = (<u64>j1 * j1) >> 32;
-  const column = area - 1 - <u32>((<u64>area * square) >> 32);
-  if (pass == 0) return column;
-  const first = slice == SLICES - 1 ? 0 : (slice + 1) * segmentLength;
-  return (first + column) % laneLength;
+  const j1 = words & 0xffffffff;
+  let column = area - 1 - <u32>((area * ((j1 * j1) >> 32)) >> 32);
+  if (pass > 0 && slice < SLICES - 1) column = (column + (slice + 1) * segmentLength) % laneLength;
+  return blocks + <usize>(other * laneLength + column) * BLOCK_SIZE;
+}
+
+/** Computes the next block of addresses (RFC 9106 §3.4.1.2). */
+function nextAddresses(): void {
+  store<u64>(INPUT, load<u64>(INPUT, 48) + 1, 48);
+  compressFirst(ZEROS, INPUT, ADDRESS, false);
+  compressRest(ADDRESS);
+  compressFirst(ZEROS, ADDRESS, ADDRESS, false);
+  compressRest(ADDRESS);
 }
 
 /** Fills one segment: the part of a slice that lies in one lane. */
 function fillSegment(blocks: usize, lanes: u32): void {
   const independent = pass == 0 && slice < SLICES / 2;
-  store<u64>(INPUT, pass);
-  store<u64>(INPUT, lane, 8);
-  store<u64>(INPUT, slice, 16);
-  store<u64>(INPUT, 0, 48);
+  // The first two blocks of a lane are there already; more there needn't be.
+  let index: u32 = pass == 0 && slice == 0 ? 2 : 0;
+  if (index == segmentLength) return;
   const row = blocks + <usize>(lane * laneLength) * BLOCK_SIZE;
-  const start = slice * segmentLength;
-  const skipped: u32 = pass == 0 && slice == 0 ? 2 : 0;
-  for (let index = skipped; index < segmentLength; index++) {
-    const to = row + <usize>(start + index) * BLOCK_SIZE;
-    const previous = start + index == 0 ? row + <usize>(laneLength - 1) * BLOCK_SIZE : to - BLOCK_SIZE;
-    let source = previous;
-    if (independent) {
-      if (index == skipped || index % ADDRESSES == 0) {
-        store<u64>(INPUT, load<u64>(INPUT, 48) + 1, 48);
-        compressBlock(ZEROS, INPUT, ADDRESS, false);
-        compressBlock(ZEROS, ADDRESS, ADDRESS, false);
-      }
-      source = ADDRESS + <usize>(index % ADDRESSES) * 8;
-    }
-    const j2 = load<u32>(source, 4);
-    const referenceLane = pass == 0 && slice == 0 ? lane : j2 % lanes;
-    const column = referenceColumn(load<u32>(source), index, referenceLane == lane);
-    compressBlock(
-      previous,
-      blocks + <usize>(referenceLane * laneLength + column) * BLOCK_SIZE,
-      to,
-      pass > 0,
-    );
+  let to = row + <usize>(slice * segmentLength + index) * BLOCK_SIZE;
+  let previous = (to == row ? row + <usize>laneLength * BLOCK_SIZE : to) - BLOCK_SIZE;
+  let words = load<u64>(previous);
+  if (independent) {
+    store<u64>(INPUT, pass);
+    store<u64>(INPUT, lane, 8);
+    store<u64>(INPUT, slice, 16);
+    store<u64>(INPUT, 0, 48);
+    nextAddresses();
+    words = load<u64>(ADDRESS + (<usize>index << 3));
   }
+  let reference = referenceBlock(blocks, lanes, index, words);
+  while (true) {
+    index++;
+    if (independent && index % ADDRESSES == 0) nextAddresses();
+    words = compressFirst(previous, reference, to, pass > 0);
+    if (index == segmentLength) break;
+    if (independent) words = load<u64>(ADDRESS + ((index % ADDRESSES) << 3));
+    reference = referenceBlock(blocks, lanes, index, words);
+    fetch(reference);
+    compressRest(to);
+    previous = to;
+    to += BLOCK_SIZE;
+  }
+  compressRest(to);
 }
 
 /**
