@@ -1,5 +1,6 @@
 /** Hashes and MACs of bytes. */
-import { FAIL_RANGE, OK } from "../abi";
+import { FAIL_LENGTH, FAIL_RANGE, OK } from "../abi";
+import { blake2b as hashBlake2b } from "../hash/blake2b";
 import { merkleHashes as hashRecords } from "../hash/merkle";
 import { sha256 as hashSha256 } from "../hash/sha256";
 import { sha512 as hashSha512 } from "../hash/sha512";
@@ -20,6 +21,28 @@ export function sha512(data: usize, length: i32, out: usize): i32 {
   if (!fits(length) || !inStaging(data, length) || !inStaging(out, 64)) return finish(FAIL_RANGE, out, 0);
   hashSha512(data, length, out);
   return finish(OK, out, 64);
+}
+
+/** `keyLength` 0 for a hash without a key. */
+export function blake2b(
+  data: usize,
+  length: i32,
+  key: usize,
+  keyLength: i32,
+  out: usize,
+  outLength: i32,
+): i32 {
+  if (
+    !fits(length | keyLength | outLength) ||
+    !inStaging(data, length) ||
+    !inStaging(key, keyLength) ||
+    !inStaging(out, outLength)
+  ) {
+    return finish(FAIL_RANGE, out, 0);
+  }
+  if (outLength < 1 || outLength > 64 || keyLength > 64) return finish(FAIL_LENGTH, out, outLength);
+  hashBlake2b(data, length, key, keyLength, out, outLength);
+  return finish(OK, out, outLength);
 }
 
 export function hmacSha256(key: usize, keyLength: i32, data: usize, length: i32, out: usize): i32 {
