@@ -2,6 +2,7 @@
 import { loadCoreWith, type Core, type LoadOptions } from "./load.js";
 
 export type { Core, LoadOptions } from "./load.js";
+export type { Argon2idParameters, ScryptParameters } from "./memory-hard.js";
 export type { Aead, KeyWrap, KeyWrapBatch, LabelAndContext, Primitives } from "./primitives/index.js";
 export type { Handle, RewrapResult, Statuses, Vault } from "./vault.js";
 export {

@@ -4,7 +4,7 @@
  * Instances are made through `@assemblyscript/loader`, which instantiates and does nothing else here: its own
  * marshalling of values costs hundreds of nanoseconds a call, so data goes through `staging.ts`.
  */
-import { instantiate } from "@assemblyscript/loader";
+import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { simd as hostHasSimd } from "wasm-feature-detect";
 import { CoreError } from "../sdk/foundation/errors.js";
 import type { Abi } from "./abi.js";
@@ -16,7 +16,7 @@ export type WasmKind = "simd" | "scalar";
 /** Fills a view (of linear memory) with random bytes, or throws. */
 export type RandomSource = (view: Uint8Array) => void;
 
-const PAGE = 65_536;
+export const PAGE = 65_536;
 /** The build's own minimum: 4 MiB. */
 export const INITIAL_PAGES = 64;
 /** 1 GiB: what the byte-level door may grow to. */
@@ -25,7 +25,7 @@ export const GROWN_PAGES = 16_384;
 const compiled = new Map<WasmKind, Promise<WebAssembly.Module>>();
 
 /** @throws {CoreError} `CORE_UNSUPPORTED` where WebAssembly is missing, or forbidden by the page's policy */
-function compile(kind: WasmKind): Promise<WebAssembly.Module> {
+export function compile(kind: WasmKind): Promise<WebAssembly.Module> {
   let module = compiled.get(kind);
   if (module === undefined) {
     module = compileSource(kind);
@@ -68,31 +68,53 @@ export interface Instance {
   staging: Staging;
 }
 
+function importsOf(memory: WebAssembly.Memory, random: RandomSource): { env: WebAssembly.ModuleImports } {
+  return {
+    env: {
+      memory,
+      // A failure of the source crosses the core as a status: an exception must not skip its wiping.
+      random(at: number, length: number): number {
+        try {
+          random(new Uint8Array(memory.buffer, at >>> 0, length));
+          return 0;
+        } catch {
+          return 1;
+        }
+      },
+    },
+  };
+}
+
+function instanceOf(exports: unknown, memory: WebAssembly.Memory, maximumPages: number): Instance {
+  const abi = exports as Abi;
+  return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0, maximumPages * PAGE) };
+}
+
 /**
  * A fresh instance with a memory of its own.
  *
  * @param maximumPages - `INITIAL_PAGES`: the memory never grows, so secrets in it are never moved
  */
 export async function newInstance(
-  kind: WasmKind,
+  module: WebAssembly.Module,
   random: RandomSource,
   maximumPages: number,
 ): Promise<Instance> {
-  const module = await compile(kind);
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: maximumPages });
-  const env = {
-    memory,
-    // A failure of the source crosses the core as a status: an exception must not skip its wiping.
-    random(at: number, length: number): number {
-      try {
-        random(new Uint8Array(memory.buffer, at >>> 0, length));
-        return 0;
-      } catch {
-        return 1;
-      }
-    },
+  const { exports } = await instantiate(module, importsOf(memory, random));
+  return instanceOf(exports, memory, maximumPages);
+}
+
+/**
+ * As `newInstance`, at once, with a memory of `pages` from the beginning. It has no source of randomness.
+ *
+ * @throws {RangeError} where the host has not so much memory
+ */
+export function newInstanceSync(module: WebAssembly.Module, pages: number): Instance {
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const noRandom: RandomSource = () => {
+    throw new CoreError("CORE_NO_RANDOM", { message: "an instance for derivations has no randomness" });
   };
-  const { exports } = await instantiate(module, { env });
-  const abi = exports as unknown as Abi;
-  return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0, maximumPages * PAGE) };
+  const { exports } = instantiateSync(module, importsOf(memory, noRandom));
+  return instanceOf(exports, memory, pages);
 }

@@ -1,6 +1,14 @@
 /** Loading the core. */
 import { hostRandom } from "./host-random.js";
-import { chooseKind, GROWN_PAGES, INITIAL_PAGES, newInstance, type RandomSource } from "./instantiate.js";
+import {
+  chooseKind,
+  compile,
+  GROWN_PAGES,
+  INITIAL_PAGES,
+  newInstance,
+  type RandomSource,
+} from "./instantiate.js";
+import { memoryHardOf } from "./memory-hard.js";
 import { primitivesOf, type Primitives } from "./primitives/index.js";
 import { vaultOf, type Vault } from "./vault.js";
 
@@ -30,10 +38,16 @@ export interface Internals {
 export async function loadCoreWith(options: LoadOptions & Internals = {}): Promise<Core> {
   const kind = await chooseKind(options.simd);
   const random = options.random ?? hostRandom;
+  const module = await compile(kind);
   // The vault's memory has its initial size as its maximum; the primitives' may grow for large inputs.
   const [vault, primitives] = await Promise.all([
-    newInstance(kind, random, INITIAL_PAGES),
-    newInstance(kind, random, GROWN_PAGES),
+    newInstance(module, random, INITIAL_PAGES),
+    newInstance(module, random, GROWN_PAGES),
   ]);
-  return { simd: kind === "simd", ...primitivesOf(primitives), vault: vaultOf(vault) };
+  const memoryHard = memoryHardOf(module, primitives.staging.base);
+  return {
+    simd: kind === "simd",
+    ...primitivesOf(primitives, memoryHard),
+    vault: vaultOf(vault, memoryHard),
+  };
 }

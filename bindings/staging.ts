@@ -9,6 +9,11 @@ import { CoreError } from "../sdk/foundation/errors.js";
 const PAGE = 65_536;
 const ALIGN = 16;
 
+/** The next multiple of 16. Addresses may lie beyond 2^31, which `&` alone makes negative. */
+function aligned(address: number): number {
+  return ((address + ALIGN - 1) & -ALIGN) >>> 0;
+}
+
 export class Staging {
   readonly base: number;
   readonly #memory: WebAssembly.Memory;
@@ -52,7 +57,7 @@ export class Staging {
   put(bytes: Uint8Array): number {
     const at = this.#at;
     this.#bytes.set(bytes, at);
-    this.#at = (at + bytes.length + ALIGN - 1) & -ALIGN;
+    this.#at = aligned(at + bytes.length);
     return at;
   }
 
@@ -71,7 +76,7 @@ export class Staging {
       this.#bytes.set(part, at);
       at += part.length;
     }
-    this.#at = (at + ALIGN - 1) & -ALIGN;
+    this.#at = aligned(at);
     return first;
   }
 
@@ -80,14 +85,14 @@ export class Staging {
     const at = this.#at;
     // Staging is 16-byte aligned, and WebAssembly is little-endian; so are the hosts' typed arrays in practice.
     new Uint32Array(this.#bytes.buffer, at, words.length).set(words);
-    this.#at = (at + words.length * 4 + ALIGN - 1) & -ALIGN;
+    this.#at = aligned(at + words.length * 4);
     return at;
   }
 
   /** Room for scratch or an output of `length` bytes. @returns its address; inputs end here */
   reserve(length: number): number {
     const at = this.#at;
-    this.#at = (at + length + ALIGN - 1) & -ALIGN;
+    this.#at = aligned(at + length);
     return at;
   }
 
@@ -103,6 +108,21 @@ export class Staging {
     } finally {
       this.#bytes.fill(0, at, at + length);
     }
+  }
+
+  /** Runs with a view of an output, and zeroes it: what needn't be copied to the heap. */
+  lend<T>(at: number, length: number, use: (view: Uint8Array) => T): T {
+    const view = this.#bytes.subarray(at, at + length);
+    try {
+      return use(view);
+    } finally {
+      view.fill(0);
+    }
+  }
+
+  /** Zeroes all of memory, static data too: the end of an instance. */
+  wipe(): void {
+    this.#bytes.fill(0);
   }
 
   /** As `take`, into the caller's buffer. */

@@ -9,6 +9,7 @@ import {
   type KeyTemplate,
 } from "./attributes.js";
 import type { Instance } from "./instantiate.js";
+import type { Argon2idParameters, MemoryHard, ScryptParameters } from "./memory-hard.js";
 import { check, checkHandle, errorOfStatus } from "./status.js";
 
 declare const handleBrand: unique symbol;
@@ -49,6 +50,20 @@ export interface Vault {
     password: Uint8Array,
     salt: Uint8Array,
     iterations: number,
+  ): Handle;
+  /** Argon2id of a password, computed in a memory of its own. Blocks the thread. */
+  deriveFromPasswordArgon2id(
+    template: KeyTemplate,
+    password: Uint8Array,
+    salt: Uint8Array,
+    parameters: Argon2idParameters,
+  ): Handle;
+  /** scrypt of a password, computed in a memory of its own. Blocks the thread. */
+  deriveFromPasswordScrypt(
+    template: KeyTemplate,
+    password: Uint8Array,
+    salt: Uint8Array,
+    parameters: ScryptParameters,
   ): Handle;
   /** @throws {CoreError} `CORE_AUTHENTICATION_FAILED`, whatever was changed */
   unwrap(kek: Handle, attributes: Uint8Array, wrapped: Uint8Array): Handle;
@@ -213,7 +228,7 @@ function materialLength(algorithm: number | undefined): number {
   return algorithm === 4 ? 16 : 32;
 }
 
-export function vaultOf({ abi, staging }: Instance): Vault {
+export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vault {
   const make = (
     template: KeyTemplate,
     call: (flags: number, id: number) => number,
@@ -224,6 +239,17 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     const id = staging.put(template.id);
     return checkHandle(call(template.exportable ? 1 : 0, id)) as Handle;
   };
+
+  /** `material`: at most 64 bytes, copied straight into staging. */
+  const importMaterial = (t: KeyTemplate, material: Uint8Array): Handle =>
+    make(
+      t,
+      (flags, id) => {
+        const at = staging.put(material);
+        return abi.vaultImport(t.algorithm, flags, t.usages, id, t.version, at, material.length, staging.end);
+      },
+      material.length,
+    );
 
   /** Runs a batch in pieces; `each` = bytes of staging that one record takes. */
   const pieces = (count: number, each: number, run: (from: number, n: number) => void): void => {
@@ -284,23 +310,7 @@ export function vaultOf({ abi, staging }: Instance): Vault {
     import(t, material) {
       bytes(material, "material");
       if (material.length > 64) throw errorOfStatus(2);
-      return make(
-        t,
-        (flags, id) => {
-          const at = staging.put(material);
-          return abi.vaultImport(
-            t.algorithm,
-            flags,
-            t.usages,
-            id,
-            t.version,
-            at,
-            material.length,
-            staging.end,
-          );
-        },
-        material.length,
-      );
+      return importMaterial(t, material);
     },
 
     deriveFromPassword(t, password, salt, iterations) {
@@ -328,6 +338,19 @@ export function vaultOf({ abi, staging }: Instance): Vault {
         },
         password.length + salt.length,
       );
+    },
+
+    deriveFromPasswordArgon2id(t, password, salt, parameters) {
+      checkTemplate(t);
+      const length = materialLength(t.algorithm);
+      // From one linear memory into the other: the derived key never is a value of the heap.
+      return memoryHard.argon2id(password, salt, parameters, length, (key) => importMaterial(t, key));
+    },
+
+    deriveFromPasswordScrypt(t, password, salt, parameters) {
+      checkTemplate(t);
+      const length = materialLength(t.algorithm);
+      return memoryHard.scrypt(password, salt, parameters, length, (key) => importMaterial(t, key));
     },
 
     unwrap(kek, attributes, wrapped) {

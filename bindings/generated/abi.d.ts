@@ -26,6 +26,17 @@ declare namespace __AdaptedExports {
    */
   export function sha512(data: number, length: number, out: number): number;
   /**
+   * assembly/calls/digest/blake2b
+   * @param data `usize`
+   * @param length `i32`
+   * @param key `usize`
+   * @param keyLength `i32`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function blake2b(data: number, length: number, key: number, keyLength: number, out: number, outLength: number): number;
+  /**
    * assembly/calls/digest/hmacSha256
    * @param key `usize`
    * @param keyLength `i32`
@@ -130,6 +141,40 @@ declare namespace __AdaptedExports {
    * @returns `i32`
    */
   export function kbkdfCounterHmacSha256(key: number, keyLength: number, fixed: number, fixedLength: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/memory-hard/argon2id
+   * @param password `usize`
+   * @param passwordLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param secret `usize`
+   * @param secretLength `i32`
+   * @param associated `usize`
+   * @param associatedLength `i32`
+   * @param memoryKiB `u32`
+   * @param passes `u32`
+   * @param lanes `u32`
+   * @param blocks `usize`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function argon2id(password: number, passwordLength: number, salt: number, saltLength: number, secret: number, secretLength: number, associated: number, associatedLength: number, memoryKiB: number, passes: number, lanes: number, blocks: number, out: number, outLength: number): number;
+  /**
+   * assembly/calls/memory-hard/scrypt
+   * @param password `usize`
+   * @param passwordLength `i32`
+   * @param salt `usize`
+   * @param saltLength `i32`
+   * @param n `u32`
+   * @param r `u32`
+   * @param p `u32`
+   * @param work `usize`
+   * @param out `usize`
+   * @param outLength `i32`
+   * @returns `i32`
+   */
+  export function scrypt(password: number, passwordLength: number, salt: number, saltLength: number, n: number, r: number, p: number, work: number, out: number, outLength: number): number;
   /**
    * assembly/calls/aead/aeadSealOne
    * @param variant `i32`

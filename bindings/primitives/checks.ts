@@ -27,6 +27,13 @@ export function invalidLength(what: string, length: number, expected: string): C
   });
 }
 
+/** As `length`, for a range of lengths. */
+export function lengthFrom(value: Uint8Array, minimum: number, maximum: number, what: string): void {
+  bytes(value, what);
+  if (value.length >= minimum && value.length <= maximum) return;
+  throw invalidLength(what, value.length, `${minimum} to ${maximum}`);
+}
+
 export function integer(value: number, minimum: number, maximum: number, what: string): void {
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   throw new CoreError("CORE_INVALID_PARAMETER", {

@@ -2,13 +2,20 @@
 import { CoreError } from "../../sdk/foundation/errors.js";
 import type { Instance } from "../instantiate.js";
 import { check } from "../status.js";
-import { bytes, integer, length, MAX_U32, output, pieceOf, recordLength } from "./checks.js";
+import { bytes, integer, length, lengthFrom, MAX_U32, output, pieceOf, recordLength } from "./checks.js";
+
+export interface Blake2bOptions {
+  length?: number | undefined;
+  key?: Uint8Array | undefined;
+}
 
 export interface DigestPrimitives {
   /** FIPS 180-4. 32 bytes. */
   sha256(data: Uint8Array): Uint8Array;
   /** FIPS 180-4. 64 bytes. */
   sha512(data: Uint8Array): Uint8Array;
+  /** RFC 7693. `length`: of the digest, 1 to 64, the default; `key`: 1 to 64 bytes, for a MAC. */
+  blake2b(data: Uint8Array, options?: Blake2bOptions): Uint8Array;
   /** RFC 2104 with SHA-256. 32 bytes. */
   hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array;
   /** RFC 2104 with SHA-512. 64 bytes. */
@@ -26,6 +33,8 @@ export interface DigestPrimitives {
   merkleLevel(hashes: Uint8Array): Uint8Array;
 }
 
+/** The longest digest, and the longest key. */
+const BLAKE2B_MAX = 64;
 const LEAF = 0;
 const NODE = 1;
 
@@ -62,6 +71,19 @@ export function digestPrimitives({ abi, staging }: Instance): DigestPrimitives {
       const out = staging.reserve(64);
       check(abi.sha512(at, data.length, out));
       return staging.take(out, 64);
+    },
+
+    blake2b(data, { length = BLAKE2B_MAX, key } = {}) {
+      bytes(data, "data");
+      integer(length, 1, BLAKE2B_MAX, "length");
+      if (key !== undefined) lengthFrom(key, 1, BLAKE2B_MAX, "key");
+      const keyBytes = key ?? new Uint8Array(0);
+      staging.begin(data.length + keyBytes.length + length, 3);
+      const at = staging.put(data);
+      const keyAt = staging.put(keyBytes);
+      const out = staging.reserve(length);
+      check(abi.blake2b(at, data.length, keyAt, keyBytes.length, out, length));
+      return staging.take(out, length);
     },
 
     hmacSha256(key, data) {
