@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { Abi } from "../../bindings/abi.js";
 import { ALGORITHM, encodeAttributes, USAGE } from "../../bindings/attributes.js";
+import { compile } from "../../bindings/instantiate.js";
+import { memoryHardOf } from "../../bindings/memory-hard.js";
 import { primitivesOf, type Aead, type KeyWrap, type Primitives } from "../../bindings/primitives/index.js";
 import { Staging } from "../../bindings/staging.js";
 import { vaultOf, type Handle, type Vault } from "../../bindings/vault.js";
@@ -22,6 +24,7 @@ async function rigOf(kind: "simd" | "scalar"): Promise<Rig> {
   const { exports, memory } = await Probe.create(kind);
   const abi = exports as unknown as Abi;
   const staging = new Staging(memory, STAGING, memory.buffer.byteLength);
+  const memoryHard = memoryHardOf(await compile(kind), STAGING);
   const all = new Uint8Array(memory.buffer);
   const words = new Uint32Array(memory.buffer);
   const before = words.slice(0, STATIC_END / 4);
@@ -38,8 +41,8 @@ async function rigOf(kind: "simd" | "scalar"): Promise<Rig> {
     return found;
   };
   return {
-    vault: vaultOf({ abi, staging }),
-    primitives: primitivesOf({ abi, staging }),
+    vault: vaultOf({ abi, staging }, memoryHard),
+    primitives: primitivesOf({ abi, staging }, memoryHard),
     memory: all,
     residue,
   };
@@ -51,6 +54,8 @@ function view(length: number, seed: number): Uint8Array {
 }
 
 const SECRET = view(100, 9);
+const ARGON2 = { memoryKiB: 8, passes: 1, lanes: 1 };
+const SCRYPT = { N: 2, r: 1, p: 1 };
 const STALE = 77 as Handle;
 /** What isn't a handle, and would not be refused before it is converted on its way into the core. */
 const NOT_HANDLES = [1n, "1", null, undefined, { valueOf: () => 1025 }] as unknown as Handle[];
@@ -113,6 +118,25 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ["CORE_INPUT_TOO_LARGE", () => vault.deriveFromPassword(template(4), large, bytes(16), 2)],
       ["TypeError", () => vault.deriveFromPassword(template(ALL_WRAP), SECRET, null as never, 2)],
       ...wrongTemplates((t) => vault.deriveFromPassword(t, SECRET, bytes(16), 2)),
+    ],
+    deriveFromPasswordArgon2id: [
+      ["", () => vault.deriveFromPasswordArgon2id(template(ALL_WRAP), SECRET, bytes(16), ARGON2)],
+      ["CORE_HANDLE_MISUSE", () => vault.deriveFromPasswordArgon2id(template(1), SECRET, bytes(16), ARGON2)],
+      [
+        "CORE_INVALID_LENGTH",
+        () => vault.deriveFromPasswordArgon2id(template(ALL_WRAP), SECRET, bytes(7), ARGON2),
+      ],
+      ["TypeError", () => vault.deriveFromPasswordArgon2id(template(4), "text" as never, bytes(16), ARGON2)],
+      ...wrongTemplates((t) => vault.deriveFromPasswordArgon2id(t, SECRET, bytes(16), ARGON2)),
+    ],
+    deriveFromPasswordScrypt: [
+      ["", () => vault.deriveFromPasswordScrypt(template(ALL_WRAP), SECRET, bytes(16), SCRYPT)],
+      ["CORE_HANDLE_MISUSE", () => vault.deriveFromPasswordScrypt(template(1), SECRET, bytes(16), SCRYPT)],
+      [
+        "CORE_INVALID_PARAMETER",
+        () => vault.deriveFromPasswordScrypt(template(ALL_WRAP), SECRET, bytes(16), { ...SCRYPT, N: 3 }),
+      ],
+      ...wrongTemplates((t) => vault.deriveFromPasswordScrypt(t, SECRET, bytes(16), SCRYPT)),
     ],
     unwrap: [
       ["", () => vault.unwrap(kek, attributes, wrapped)],
@@ -344,6 +368,18 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
       ["TypeError", () => primitives.sha256(new ArrayBuffer(4) as never)],
     ],
     sha512: [["", () => primitives.sha512(SECRET)]],
+    blake2b: [
+      ["", () => primitives.blake2b(SECRET, { key: view(64, 1) })],
+      ["CORE_INVALID_LENGTH", () => primitives.blake2b(SECRET, { key: SECRET })],
+    ],
+    argon2id: [
+      ["", () => primitives.argon2id(SECRET, view(16, 1), { ...ARGON2, length: 32 })],
+      ["CORE_INVALID_PARAMETER", () => primitives.argon2id(SECRET, view(16, 1), { ...ARGON2, length: 3 })],
+    ],
+    scrypt: [
+      ["", () => primitives.scrypt(SECRET, SECRET, { ...SCRYPT, length: 32 })],
+      ["CORE_INVALID_PARAMETER", () => primitives.scrypt(SECRET, SECRET, { ...SCRYPT, length: 0 })],
+    ],
     hmacSha256: [["", () => primitives.hmacSha256(SECRET, SECRET)]],
     hmacSha512: [["", () => primitives.hmacSha512(SECRET, SECRET)]],
     merkleLeafHash: [["", () => primitives.merkleLeafHash(SECRET)]],

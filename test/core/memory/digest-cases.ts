@@ -31,6 +31,25 @@ export const digestCases: Cases = {
       t.call("sha512", { ...call(10), args: ([data], out) => [data!, -1, out] }, "RANGE");
     },
   },
+  blake2b: {
+    statuses: ["OK", "LENGTH", "RANGE"],
+    run(t) {
+      const call = (length: number, key: number, outLength: number): Call => ({
+        inputs: [bytes(length, 2), bytes(key, 3)],
+        reserve: outLength,
+        args: ([data, k], out) => [data!, length, k!, key, out, outLength],
+        secrets: () => [bytes(key, 3)],
+      });
+      for (const length of [0, 1, 127, 128, 129, 256, 5000]) {
+        for (const key of [0, 1, 64]) t.call("blake2b", call(length, key, 1 + (length % 64)));
+      }
+      t.call("blake2b", call(100, 65, 64), "LENGTH");
+      t.call("blake2b", call(100, 0, 65), "LENGTH");
+      t.call("blake2b", call(100, 0, 0), "LENGTH");
+      t.ranges("blake2b", call(100, 32, 64));
+      t.call("blake2b", { ...call(9, 9, 9), args: ([x, k], out) => [x!, 9, k!, -1, out, 9] }, "RANGE");
+    },
+  },
   hmacSha256: {
     statuses: ["OK", "RANGE"],
     run(t) {

@@ -9,6 +9,7 @@ import { ALL_CIPHER, at, bytes } from "../support.js";
 import { NEW_ID, seal, type Cases } from "./kit.js";
 import { digestCases } from "./digest-cases.js";
 import { kdfCases } from "./kdf-cases.js";
+import { memoryHardCases } from "./memory-hard-cases.js";
 import { aeadCases } from "./aead-cases.js";
 import { aesKwCases } from "./aes-kw-cases.js";
 import { vaultKeysCases } from "./vault-keys-cases.js";
@@ -20,6 +21,7 @@ import { vaultAgeCases } from "./vault-age-cases.js";
 const CASES: Cases = {
   ...digestCases,
   ...kdfCases,
+  ...memoryHardCases,
   ...aeadCases,
   ...aesKwCases,
   ...vaultKeysCases,
