@@ -4,9 +4,10 @@ import { cpus } from "node:os";
 import { brotliCompressSync, constants } from "node:zlib";
 import { aesComparisons } from "./aes.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
-import { compare, table } from "./harness.js";
+import { compare, table, type Comparison } from "./harness.js";
 import { hashComparisons } from "./hashes.js";
 import { messageComparisons } from "./messages.js";
+import { passwordComparisons } from "./passwords.js";
 import { primitiveComparisons } from "./primitives.js";
 import { vaultComparison } from "./vault.js";
 
@@ -40,6 +41,9 @@ function versionsOfPeers(): string {
     "sodium-native",
     "@noble/ciphers",
     "@noble/hashes",
+    "argon2",
+    "hash-wasm",
+    "libsodium-wrappers-sumo",
     "wasm-themis",
     "jose",
     "lmdb",
@@ -56,6 +60,14 @@ process on one core; a figure is the median of the rounds' medians, and "spread"
 figures move with the machine; the ratios are what to look at. Copying in and out of linear memory counts. Losses are listed like wins.
 `;
 
+/** Suites of `keyloom/core`, by the name that runs one alone. */
+const SUITES: Readonly<Record<string, () => Promise<Comparison[]>>> = {
+  primitives: primitiveComparisons,
+  aes: aesComparisons,
+  hashes: hashComparisons,
+  passwords: passwordComparisons,
+};
+
 async function main(): Promise<void> {
   const only = process.argv.slice(2);
   const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
@@ -67,14 +79,9 @@ async function main(): Promise<void> {
     parts.push(part);
     console.log(part);
   };
-  if (wanted("primitives")) {
-    for (const comparison of await primitiveComparisons()) add(table(comparison, await compare(comparison)));
-  }
-  if (wanted("aes")) {
-    for (const comparison of await aesComparisons()) add(table(comparison, await compare(comparison)));
-  }
-  if (wanted("hashes")) {
-    for (const comparison of await hashComparisons()) add(table(comparison, await compare(comparison)));
+  for (const [name, comparisons] of Object.entries(SUITES)) {
+    if (!wanted(name)) continue;
+    for (const comparison of await comparisons()) add(table(comparison, await compare(comparison)));
   }
   if (wanted("vault")) {
     const comparison = await vaultComparison();
