@@ -4,6 +4,7 @@
  *
  *   0 … STATIC_END        tables and constants (`memory.data`), never secret
  *   SCRATCH …             kernels' working memory, zero between calls
+ *   TABLES …              public tables that are computed at first use
  *   SLOTS …               the vault: live keys, the only secrets that outlive a call
  *   STAGING … memory end  inputs and outputs of one call, laid out by the host
  */
@@ -12,7 +13,7 @@
 export const STATIC_END: usize = 16 * 1024;
 
 export const SCRATCH: usize = STATIC_END;
-export const SCRATCH_SIZE: usize = 48 * 1024;
+export const SCRATCH_SIZE: usize = 160 * 1024;
 export const SCRATCH_END: usize = SCRATCH + SCRATCH_SIZE;
 
 /** Hash kernels' scratch: message schedules, midstates, lane buffers. */
@@ -36,10 +37,20 @@ export const MEMORY_HARD_SCRATCH: usize = CIPHER_SCRATCH;
 /** Vault scratch: associated data and keys in flight inside one vault call. */
 export const VAULT_SCRATCH: usize = AES_SCRATCH + AES_SCRATCH_SIZE;
 export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
+/** Curve scratch: field elements, points and scalars in hand; then the multiples of points that are verified at once. */
+export const CURVE_SCRATCH: usize = VAULT_SCRATCH + VAULT_SCRATCH_SIZE;
+export const CURVE_SCRATCH_SIZE: usize = 112 * 1024;
+
+/** Tables that are computed at first use and static from then on: never secret. */
+export const TABLES: usize = SCRATCH_END;
+/** Multiples of Ed25519's base point. */
+export const BASE_TABLE: usize = TABLES;
+export const BASE_TABLE_SIZE: usize = 40 * 1024;
+export const TABLES_END: usize = BASE_TABLE + BASE_TABLE_SIZE;
 
 export const SLOT_COUNT: i32 = 1024;
 export const SLOT_SIZE: usize = 256;
-export const SLOTS: usize = SCRATCH_END;
+export const SLOTS: usize = TABLES_END;
 export const SLOTS_END: usize = SLOTS + <usize>SLOT_COUNT * SLOT_SIZE;
 
 /** The host lays out one call's inputs from here on, back to back, outputs after them. */
