@@ -41,11 +41,14 @@ export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
 export const CURVE_SCRATCH: usize = VAULT_SCRATCH + VAULT_SCRATCH_SIZE;
 export const CURVE_SCRATCH_SIZE: usize = 112 * 1024;
 
+/** Within it, behind what the field and X25519 use: Edwards points and scalars. */
+export const EDWARDS_SCRATCH: usize = CURVE_SCRATCH + 2048;
+
 /** Tables that are computed at first use and static from then on: never secret. */
 export const TABLES: usize = SCRATCH_END;
 /** Multiples of Ed25519's base point. */
 export const BASE_TABLE: usize = TABLES;
-export const BASE_TABLE_SIZE: usize = 40 * 1024;
+export const BASE_TABLE_SIZE: usize = 41 * 1024;
 export const TABLES_END: usize = BASE_TABLE + BASE_TABLE_SIZE;
 
 export const SLOT_COUNT: i32 = 1024;
