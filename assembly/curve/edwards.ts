@@ -128,12 +128,22 @@ export function ensureTables(): void {
 
 /** Negates CHOSEN where `negative` is −1, not where it is 0. */
 function negateChosen(negative: i32): void {
-  const swap = <u64>(<i64>negative);
-  for (let i: usize = 0; i < PAIR; i += 8) {
-    const pair = load<u64>(CHOSEN + i);
-    store<u64>(CHOSEN + i, pair ^ ((pair ^ rotl(pair, 32)) & swap));
-    const t = load<i32>(CHOSEN + i, PAIR + SECOND);
-    store<i32>(CHOSEN + i, (t ^ negative) - negative, PAIR + SECOND);
+  if (ASC_FEATURE_SIMD) {
+    const swap = i32x4.splat(negative);
+    const second = v128.and(swap, i32x4(0, -1, 0, -1));
+    for (let at = CHOSEN; at < CHOSEN + PAIR; at += 16) {
+      const sums = v128.load(at);
+      v128.store(at, v128.bitselect(v128.shuffle<i32>(sums, sums, 1, 0, 3, 2), sums, swap));
+      v128.store(at, i32x4.sub(v128.xor(v128.load(at, PAIR), second), second), PAIR);
+    }
+  } else {
+    for (let at = CHOSEN; at < CHOSEN + PAIR; at += 8) {
+      const difference = load<i32>(at);
+      const change = (difference ^ load<i32>(at, SECOND)) & negative;
+      store<i32>(at, difference ^ change);
+      store<i32>(at, load<i32>(at, SECOND) ^ change, SECOND);
+      store<i32>(at, (load<i32>(at, PAIR + SECOND) ^ negative) - negative, PAIR + SECOND);
+    }
   }
 }
 

@@ -361,13 +361,37 @@ export function butterfly(out: usize, pair: usize): void {
 
 /** Adds the first element of a pair to another's. */
 export function addFirst(out: usize, a: usize): void {
-  for (let i: usize = 0; i < PAIR; i += 8) store<i32>(out + i, load<i32>(out + i) + load<i32>(a + i));
+  if (ASC_FEATURE_SIMD) {
+    for (let i: usize = 0; i < PAIR; i += 16) {
+      const first = v128.and(v128.load(a + i), i32x4(-1, 0, -1, 0));
+      v128.store(out + i, i32x4.add(v128.load(out + i), first));
+    }
+  } else {
+    for (let i: usize = 0; i < PAIR; i += 8) store<i32>(out + i, load<i32>(out + i) + load<i32>(a + i));
+  }
 }
 
-/** out = [a | b] of two elements: the first of a pair is at its address, the second SECOND bytes on. */
+/**
+ * out = [a | b] of two elements: the first of a pair is at its address, the second SECOND bytes on. Pairs lie at
+ * multiples of 16. (Memory is read as it was written, 16 bytes at a time, so that loads are not held up by stores.)
+ */
 export function join(out: usize, a: usize, b: usize): void {
-  for (let i: usize = 0; i < PAIR; i += 8) {
-    store<u64>(out + i, <u64>load<u32>(a + i) | ((<u64>load<u32>(b + i)) << 32));
+  if (ASC_FEATURE_SIMD) {
+    const fromA = <i32>(a & SECOND) << 3;
+    const fromB = <i32>(b & SECOND) << 3;
+    a &= ~SECOND;
+    b &= ~SECOND;
+    for (let i: usize = 0; i < PAIR; i += 16) {
+      const first = v128.and(i64x2.shr_u(v128.load(a + i), fromA), i32x4(-1, 0, -1, 0));
+      const second = i64x2.shl(i64x2.shr_u(v128.load(b + i), fromB), 32);
+      v128.store(out + i, v128.or(first, second));
+    }
+  } else {
+    for (let i: usize = 0; i < PAIR; i += 8) {
+      const first = load<i32>(a + i);
+      store<i32>(out + i, load<i32>(b + i), SECOND);
+      store<i32>(out + i, first);
+    }
   }
 }
 

@@ -22,13 +22,23 @@ export function clamp(out: usize, scalar: usize): void {
   store<u8>(out, (load<u8>(out, 31) & 127) | 64, 31);
 }
 
-/** Exchanges P2 and P3 where `swap` is 1. */
-function exchange(swap: u64): void {
-  const mask = 0 - swap;
-  for (let i: usize = 0; i < PAIR; i += 8) {
-    const difference = (load<u64>(P2 + i) ^ load<u64>(P3 + i)) & mask;
-    store<u64>(P2 + i, load<u64>(P2 + i) ^ difference);
-    store<u64>(P3 + i, load<u64>(P3 + i) ^ difference);
+/** Exchanges P2 and P3 where `swap` is −1, not where it is 0. */
+function exchange(swap: i32): void {
+  if (ASC_FEATURE_SIMD) {
+    const mask = i32x4.splat(swap);
+    for (let i: usize = 0; i < PAIR; i += 16) {
+      const p2 = v128.load(P2 + i);
+      const p3 = v128.load(P3 + i);
+      const difference = v128.and(v128.xor(p2, p3), mask);
+      v128.store(P2 + i, v128.xor(p2, difference));
+      v128.store(P3 + i, v128.xor(p3, difference));
+    }
+  } else {
+    for (let i: usize = 0; i < PAIR; i += 4) {
+      const difference = (load<i32>(P2 + i) ^ load<i32>(P3 + i)) & swap;
+      store<i32>(P2 + i, load<i32>(P2 + i) ^ difference);
+      store<i32>(P3 + i, load<i32>(P3 + i) ^ difference);
+    }
   }
 }
 
@@ -59,9 +69,9 @@ function multiply(out: usize, scalar: usize, point: usize): void {
   setSmall(P2, 0, 1);
   setSmall(P3, 1, 0);
   fromBytes(P3 + SECOND, point);
-  let swapped: u64 = 0;
+  let swapped = 0;
   for (let t: i32 = 254; t >= 0; t--) {
-    const bit = <u64>(load<u8>(SCALAR + (<usize>t >> 3)) >> (t & 7)) & 1;
+    const bit = -((<i32>load<u8>(SCALAR + (<usize>t >> 3)) >> (t & 7)) & 1);
     exchange(swapped ^ bit);
     swapped = bit;
     step();
