@@ -17,13 +17,10 @@
  */
 import { CURVE_SCRATCH } from "../memory/layout";
 
-/** Bytes of a pair. */
+/** Bytes of a pair; pairs lie at multiples of 16. */
 export const PAIR: usize = 80;
 /** The second element of a pair. */
 export const SECOND: usize = 4;
-
-/** 19 f, then f: 20 limbs, 8 bytes each. */
-const FACTORS: usize = CURVE_SCRATCH;
 
 const MASK_EVEN: i64 = (1 << 26) - 1;
 const MASK_ODD: i64 = (1 << 25) - 1;
@@ -47,12 +44,6 @@ function splat<T>(x: i64): T {
 function limb<T>(at: usize): T {
   if (isVector<T>()) return v128.load_zero<i64>(at);
   else return <i64>load<i32>(at);
-}
-
-@inline
-function factor<T>(at: usize): T {
-  if (isVector<T>()) return v128.load_zero<i64>(at);
-  else return load<i64>(at);
 }
 
 @inline
@@ -118,23 +109,6 @@ function storeLimbs<T>(out: usize, even: T, odd: T): void {
 }
 
 @inline
-function prepare<T>(f: usize): void {
-  if (isVector<T>()) {
-    for (let i: usize = 0; i < PAIR; i += 16) {
-      const limbs = v128.load(f + i);
-      v128.store(FACTORS + i, i32x4.mul(limbs, i32x4.splat(19)));
-      v128.store(FACTORS + i, limbs, PAIR);
-    }
-  } else {
-    for (let i: usize = 0; i < PAIR; i += 8) {
-      const x = <i64>load<i32>(f + i);
-      store<i64>(FACTORS + i, x * 19);
-      store<i64>(FACTORS + i, x, PAIR);
-    }
-  }
-}
-
-@inline
 function wrapCarry<T>(out: usize, carry: T): void {
   if (isVector<T>()) {
     const first = v128.load(out);
@@ -155,8 +129,26 @@ function wrapCarry<T>(out: usize, carry: T): void {
 }
 
 @inline
+function limbTimes19<T>(a: T): T {
+  if (isVector<T>()) return i32x4.mul(a, i32x4.splat(19));
+  else return a * 19;
+}
+
+/**
+ * Columns k = i + j, and i + j − 10 with the factor 19 = 2^255 mod p. d = 2 g where i and j may both be odd, n = 19 f.
+ */
+@inline
 function mulLanes<T>(out: usize, f: usize, g: usize): void {
-  prepare<T>(f);
+  const f0 = limb<T>(f);
+  const f1 = limb<T>(f + 8);
+  const f2 = limb<T>(f + 16);
+  const f3 = limb<T>(f + 24);
+  const f4 = limb<T>(f + 32);
+  const f5 = limb<T>(f + 40);
+  const f6 = limb<T>(f + 48);
+  const f7 = limb<T>(f + 56);
+  const f8 = limb<T>(f + 64);
+  const f9 = limb<T>(f + 72);
   const g0 = limb<T>(g);
   const g1 = limb<T>(g + 8);
   const g2 = limb<T>(g + 16);
@@ -172,51 +164,125 @@ function mulLanes<T>(out: usize, f: usize, g: usize): void {
   const d5 = twice<T>(g5);
   const d7 = twice<T>(g7);
   const d9 = twice<T>(g9);
+  const n1 = limbTimes19<T>(f1);
+  const n2 = limbTimes19<T>(f2);
+  const n3 = limbTimes19<T>(f3);
+  const n4 = limbTimes19<T>(f4);
+  const n5 = limbTimes19<T>(f5);
+  const n6 = limbTimes19<T>(f6);
+  const n7 = limbTimes19<T>(f7);
+  const n8 = limbTimes19<T>(f8);
+  const n9 = limbTimes19<T>(f9);
   let carry = splat<T>(START_CARRY);
-  for (let k: usize = 0; k < PAIR; k += 16) {
-    const at = FACTORS + k;
-    let x = factor<T>(at + 88);
-    let odd = times<T>(x, g0);
-    x = factor<T>(at + 80);
-    let even = times<T>(x, g0);
-    odd = timesAdd<T>(odd, x, g1);
-    x = factor<T>(at + 72);
-    even = timesAdd<T>(even, x, d1);
-    odd = timesAdd<T>(odd, x, g2);
-    x = factor<T>(at + 64);
-    even = timesAdd<T>(even, x, g2);
-    odd = timesAdd<T>(odd, x, g3);
-    x = factor<T>(at + 56);
-    even = timesAdd<T>(even, x, d3);
-    odd = timesAdd<T>(odd, x, g4);
-    x = factor<T>(at + 48);
-    even = timesAdd<T>(even, x, g4);
-    odd = timesAdd<T>(odd, x, g5);
-    x = factor<T>(at + 40);
-    even = timesAdd<T>(even, x, d5);
-    odd = timesAdd<T>(odd, x, g6);
-    x = factor<T>(at + 32);
-    even = timesAdd<T>(even, x, g6);
-    odd = timesAdd<T>(odd, x, g7);
-    x = factor<T>(at + 24);
-    even = timesAdd<T>(even, x, d7);
-    odd = timesAdd<T>(odd, x, g8);
-    x = factor<T>(at + 16);
-    even = timesAdd<T>(even, x, g8);
-    odd = timesAdd<T>(odd, x, g9);
-    even = timesAdd<T>(even, factor<T>(at + 8), d9);
-    carry = endColumns<T>(out + k, even, odd, carry);
-  }
+  let even = times<T>(f0, g0);
+  even = timesAdd<T>(even, n9, d1);
+  even = timesAdd<T>(even, n8, g2);
+  even = timesAdd<T>(even, n7, d3);
+  even = timesAdd<T>(even, n6, g4);
+  even = timesAdd<T>(even, n5, d5);
+  even = timesAdd<T>(even, n4, g6);
+  even = timesAdd<T>(even, n3, d7);
+  even = timesAdd<T>(even, n2, g8);
+  even = timesAdd<T>(even, n1, d9);
+  let odd = times<T>(f1, g0);
+  odd = timesAdd<T>(odd, f0, g1);
+  odd = timesAdd<T>(odd, n9, g2);
+  odd = timesAdd<T>(odd, n8, g3);
+  odd = timesAdd<T>(odd, n7, g4);
+  odd = timesAdd<T>(odd, n6, g5);
+  odd = timesAdd<T>(odd, n5, g6);
+  odd = timesAdd<T>(odd, n4, g7);
+  odd = timesAdd<T>(odd, n3, g8);
+  odd = timesAdd<T>(odd, n2, g9);
+  carry = endColumns<T>(out, even, odd, carry);
+  even = times<T>(f2, g0);
+  even = timesAdd<T>(even, f1, d1);
+  even = timesAdd<T>(even, f0, g2);
+  even = timesAdd<T>(even, n9, d3);
+  even = timesAdd<T>(even, n8, g4);
+  even = timesAdd<T>(even, n7, d5);
+  even = timesAdd<T>(even, n6, g6);
+  even = timesAdd<T>(even, n5, d7);
+  even = timesAdd<T>(even, n4, g8);
+  even = timesAdd<T>(even, n3, d9);
+  odd = times<T>(f3, g0);
+  odd = timesAdd<T>(odd, f2, g1);
+  odd = timesAdd<T>(odd, f1, g2);
+  odd = timesAdd<T>(odd, f0, g3);
+  odd = timesAdd<T>(odd, n9, g4);
+  odd = timesAdd<T>(odd, n8, g5);
+  odd = timesAdd<T>(odd, n7, g6);
+  odd = timesAdd<T>(odd, n6, g7);
+  odd = timesAdd<T>(odd, n5, g8);
+  odd = timesAdd<T>(odd, n4, g9);
+  carry = endColumns<T>(out + 16, even, odd, carry);
+  even = times<T>(f4, g0);
+  even = timesAdd<T>(even, f3, d1);
+  even = timesAdd<T>(even, f2, g2);
+  even = timesAdd<T>(even, f1, d3);
+  even = timesAdd<T>(even, f0, g4);
+  even = timesAdd<T>(even, n9, d5);
+  even = timesAdd<T>(even, n8, g6);
+  even = timesAdd<T>(even, n7, d7);
+  even = timesAdd<T>(even, n6, g8);
+  even = timesAdd<T>(even, n5, d9);
+  odd = times<T>(f5, g0);
+  odd = timesAdd<T>(odd, f4, g1);
+  odd = timesAdd<T>(odd, f3, g2);
+  odd = timesAdd<T>(odd, f2, g3);
+  odd = timesAdd<T>(odd, f1, g4);
+  odd = timesAdd<T>(odd, f0, g5);
+  odd = timesAdd<T>(odd, n9, g6);
+  odd = timesAdd<T>(odd, n8, g7);
+  odd = timesAdd<T>(odd, n7, g8);
+  odd = timesAdd<T>(odd, n6, g9);
+  carry = endColumns<T>(out + 32, even, odd, carry);
+  even = times<T>(f6, g0);
+  even = timesAdd<T>(even, f5, d1);
+  even = timesAdd<T>(even, f4, g2);
+  even = timesAdd<T>(even, f3, d3);
+  even = timesAdd<T>(even, f2, g4);
+  even = timesAdd<T>(even, f1, d5);
+  even = timesAdd<T>(even, f0, g6);
+  even = timesAdd<T>(even, n9, d7);
+  even = timesAdd<T>(even, n8, g8);
+  even = timesAdd<T>(even, n7, d9);
+  odd = times<T>(f7, g0);
+  odd = timesAdd<T>(odd, f6, g1);
+  odd = timesAdd<T>(odd, f5, g2);
+  odd = timesAdd<T>(odd, f4, g3);
+  odd = timesAdd<T>(odd, f3, g4);
+  odd = timesAdd<T>(odd, f2, g5);
+  odd = timesAdd<T>(odd, f1, g6);
+  odd = timesAdd<T>(odd, f0, g7);
+  odd = timesAdd<T>(odd, n9, g8);
+  odd = timesAdd<T>(odd, n8, g9);
+  carry = endColumns<T>(out + 48, even, odd, carry);
+  even = times<T>(f8, g0);
+  even = timesAdd<T>(even, f7, d1);
+  even = timesAdd<T>(even, f6, g2);
+  even = timesAdd<T>(even, f5, d3);
+  even = timesAdd<T>(even, f4, g4);
+  even = timesAdd<T>(even, f3, d5);
+  even = timesAdd<T>(even, f2, g6);
+  even = timesAdd<T>(even, f1, d7);
+  even = timesAdd<T>(even, f0, g8);
+  even = timesAdd<T>(even, n9, d9);
+  odd = times<T>(f9, g0);
+  odd = timesAdd<T>(odd, f8, g1);
+  odd = timesAdd<T>(odd, f7, g2);
+  odd = timesAdd<T>(odd, f6, g3);
+  odd = timesAdd<T>(odd, f5, g4);
+  odd = timesAdd<T>(odd, f4, g5);
+  odd = timesAdd<T>(odd, f3, g6);
+  odd = timesAdd<T>(odd, f2, g7);
+  odd = timesAdd<T>(odd, f1, g8);
+  odd = timesAdd<T>(odd, f0, g9);
+  carry = endColumns<T>(out + 64, even, odd, carry);
   wrapCarry<T>(out, carry);
 }
 
-@inline
-function limbTimes19<T>(a: T): T {
-  if (isVector<T>()) return i32x4.mul(a, i32x4.splat(19));
-  else return a * 19;
-}
-
-/** As `mulLanes` with f = g; equal products are computed once. d = 2 f, n = 19 f, m = 38 f. */
+/** As `mulLanes` with g = f, equal products computed once. d = 2 f, n = 19 f, m = 38 f. */
 @inline
 function squareLanes<T>(out: usize, f: usize): void {
   const f0 = limb<T>(f);
@@ -329,26 +395,43 @@ export function square(out: usize, f: usize): void {
   }
 }
 
+// Small operations: 16 bytes at a time and without a loop in the SIMD build. (A load that a single store wrote is not
+// held up; and the end of so short a loop is often mispredicted.)
+
+@inline
+function subAt(out: usize, a: usize, b: usize, i: usize): void {
+  v128.store(out + i, i32x4.sub(v128.load(a + i), v128.load(b + i)));
+}
+
 /** out = a − b */
 export function sub(out: usize, a: usize, b: usize): void {
   if (ASC_FEATURE_SIMD) {
-    for (let i: usize = 0; i < PAIR; i += 16) {
-      v128.store(out + i, i32x4.sub(v128.load(a + i), v128.load(b + i)));
-    }
+    subAt(out, a, b, 0);
+    subAt(out, a, b, 16);
+    subAt(out, a, b, 32);
+    subAt(out, a, b, 48);
+    subAt(out, a, b, 64);
   } else {
     for (let i: usize = 0; i < PAIR; i += 4) store<i32>(out + i, load<i32>(a + i) - load<i32>(b + i));
   }
 }
 
+@inline
+function butterflyAt(out: usize, pair: usize, i: usize): void {
+  const first = i32x4(-1, 0, -1, 0);
+  const v = v128.load(pair + i);
+  const swapped = v128.shuffle<i32>(v, v, 1, 0, 3, 2);
+  v128.store(out + i, i32x4.add(swapped, i32x4.sub(v128.xor(v, first), first)));
+}
+
 /** out = [b − a | b + a], where the input is [a | b] */
 export function butterfly(out: usize, pair: usize): void {
   if (ASC_FEATURE_SIMD) {
-    const first = i32x4(-1, 0, -1, 0);
-    for (let i: usize = 0; i < PAIR; i += 16) {
-      const v = v128.load(pair + i);
-      const negated = i32x4.sub(v128.xor(v, first), first);
-      v128.store(out + i, i32x4.add(v128.shuffle<i32>(v, v, 1, 0, 3, 2), negated));
-    }
+    butterflyAt(out, pair, 0);
+    butterflyAt(out, pair, 16);
+    butterflyAt(out, pair, 32);
+    butterflyAt(out, pair, 48);
+    butterflyAt(out, pair, 64);
   } else {
     for (let i: usize = 0; i < PAIR; i += 8) {
       const a = load<i32>(pair + i);
@@ -359,33 +442,44 @@ export function butterfly(out: usize, pair: usize): void {
   }
 }
 
+@inline
+function addFirstAt(out: usize, a: usize, i: usize): void {
+  const first = v128.and(v128.load(a + i), i32x4(-1, 0, -1, 0));
+  v128.store(out + i, i32x4.add(v128.load(out + i), first));
+}
+
 /** Adds the first element of a pair to another's. */
 export function addFirst(out: usize, a: usize): void {
   if (ASC_FEATURE_SIMD) {
-    for (let i: usize = 0; i < PAIR; i += 16) {
-      const first = v128.and(v128.load(a + i), i32x4(-1, 0, -1, 0));
-      v128.store(out + i, i32x4.add(v128.load(out + i), first));
-    }
+    addFirstAt(out, a, 0);
+    addFirstAt(out, a, 16);
+    addFirstAt(out, a, 32);
+    addFirstAt(out, a, 48);
+    addFirstAt(out, a, 64);
   } else {
     for (let i: usize = 0; i < PAIR; i += 8) store<i32>(out + i, load<i32>(out + i) + load<i32>(a + i));
   }
 }
 
-/**
- * out = [a | b] of two elements: the first of a pair is at its address, the second SECOND bytes on. Pairs lie at
- * multiples of 16. (Memory is read as it was written, 16 bytes at a time, so that loads are not held up by stores.)
- */
+@inline
+function joinAt(out: usize, a: usize, shiftA: i32, b: usize, shiftB: i32, i: usize): void {
+  const first = v128.and(i64x2.shr_u(v128.load(a + i), shiftA), i32x4(-1, 0, -1, 0));
+  const second = i64x2.shl(i64x2.shr_u(v128.load(b + i), shiftB), 32);
+  v128.store(out + i, v128.or(first, second));
+}
+
+/** out = [a | b] of two elements: the first of a pair is at its address, the second SECOND bytes on. */
 export function join(out: usize, a: usize, b: usize): void {
   if (ASC_FEATURE_SIMD) {
-    const fromA = <i32>(a & SECOND) << 3;
-    const fromB = <i32>(b & SECOND) << 3;
+    const shiftA = <i32>(a & SECOND) << 3;
+    const shiftB = <i32>(b & SECOND) << 3;
     a &= ~SECOND;
     b &= ~SECOND;
-    for (let i: usize = 0; i < PAIR; i += 16) {
-      const first = v128.and(i64x2.shr_u(v128.load(a + i), fromA), i32x4(-1, 0, -1, 0));
-      const second = i64x2.shl(i64x2.shr_u(v128.load(b + i), fromB), 32);
-      v128.store(out + i, v128.or(first, second));
-    }
+    joinAt(out, a, shiftA, b, shiftB, 0);
+    joinAt(out, a, shiftA, b, shiftB, 16);
+    joinAt(out, a, shiftA, b, shiftB, 32);
+    joinAt(out, a, shiftA, b, shiftB, 48);
+    joinAt(out, a, shiftA, b, shiftB, 64);
   } else {
     for (let i: usize = 0; i < PAIR; i += 8) {
       const first = load<i32>(a + i);
@@ -433,7 +527,7 @@ function freeze(out: usize, element: usize): void {
   }
 }
 
-const ONES: usize = FACTORS + 160;
+const ONES: usize = CURVE_SCRATCH;
 const FREEZE: usize = ONES + PAIR;
 /** Writes one element (at most 3 u) of a pair as 32 bytes, little-endian, reduced. `which`: 0 or SECOND. */
 export function toBytes(out: usize, pair: usize, which: usize): void {
