@@ -13,3 +13,5 @@ export const FAIL_RANDOM: i32 = 7;
 export const FAIL_NOT_EXPORTABLE: i32 = 8;
 /** A pointer lies outside the staging region. */
 export const FAIL_RANGE: i32 = 9;
+/** A public key of small order: the shared secret would be zero. */
+export const FAIL_WEAK_KEY: i32 = 10;

@@ -16,6 +16,7 @@ export * from "./calls/kdf";
 export * from "./calls/memory-hard";
 export * from "./calls/aead";
 export * from "./calls/aes-kw";
+export * from "./calls/curve";
 
 // The vault: handles in, ciphertext out.
 export * from "./calls/vault-keys";
@@ -23,3 +24,4 @@ export * from "./calls/vault-wrap";
 export * from "./calls/vault-use";
 export * from "./calls/vault-records";
 export * from "./calls/vault-age";
+export * from "./calls/vault-curve";

@@ -10,10 +10,16 @@ export const ALGORITHM = {
   AGE_FILE_KEY: 4,
   /** Internal: the payload key of an age file. Never stored. */
   AGE_PAYLOAD_KEY: 5,
+  /** The material is a seed (RFC 8032). */
+  ED25519: 6,
+  /** The material is a scalar (RFC 7748). */
+  X25519: 7,
 } as const;
 
 /** Usage bits: KMIP 2.1's cryptographic usage mask. */
 export const USAGE = {
+  SIGN: 0x1,
+  VERIFY: 0x2,
   ENCRYPT: 0x4,
   DECRYPT: 0x8,
   WRAP: 0x10,
@@ -21,6 +27,8 @@ export const USAGE = {
   MAC_GENERATE: 0x80,
   MAC_VERIFY: 0x100,
   DERIVE: 0x200,
+  /** Key agreement. */
+  AGREE: 0x800,
 } as const;
 
 export const ID_LENGTH = 16;

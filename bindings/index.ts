@@ -3,7 +3,15 @@ import { loadCoreWith, type Core, type LoadOptions } from "./load.js";
 
 export type { Core, LoadOptions } from "./load.js";
 export type { Argon2idParameters, ScryptParameters } from "./memory-hard.js";
-export type { Aead, KeyWrap, KeyWrapBatch, LabelAndContext, Primitives } from "./primitives/index.js";
+export type {
+  Aead,
+  Ed25519,
+  KeyWrap,
+  KeyWrapBatch,
+  LabelAndContext,
+  Primitives,
+  X25519,
+} from "./primitives/index.js";
 export type { Handle, RewrapResult, Statuses, Vault } from "./vault.js";
 export {
   ALGORITHM,

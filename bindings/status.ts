@@ -11,6 +11,7 @@ const STATUSES: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   7: ["CORE_NO_RANDOM", "the host gave no random bytes"],
   8: ["CORE_NOT_EXPORTABLE", "this key may not leave the vault"],
   9: ["CORE_INTERNAL", "an address lies outside the staging region"],
+  10: ["CORE_WEAK_PUBLIC_KEY", "the public key has small order: what it agrees upon is known to all"],
 };
 
 export function errorOfStatus(status: number): CoreError {
@@ -27,4 +28,18 @@ export function check(status: number): void {
 export function checkHandle(handleOrStatus: number): number {
   if (handleOrStatus <= 0) throw errorOfStatus(-handleOrStatus);
   return handleOrStatus;
+}
+
+/** Checked before anything is staged: another type would throw on its way into the core and leave the inputs there. */
+export function handle(value: unknown): void {
+  if (typeof value !== "number") throw new TypeError("a handle must be a number");
+}
+
+const AUTHENTICATION_FAILED = 1;
+
+/** The answer of a call that verifies: false where what it looks at isn't right. */
+export function verdict(status: number): boolean {
+  if (status === AUTHENTICATION_FAILED) return false;
+  check(status);
+  return true;
 }

@@ -10,7 +10,8 @@ import {
 } from "./attributes.js";
 import type { Instance } from "./instantiate.js";
 import type { Argon2idParameters, MemoryHard, ScryptParameters } from "./memory-hard.js";
-import { check, checkHandle, errorOfStatus } from "./status.js";
+import { check, checkHandle, errorOfStatus, handle, verdict } from "./status.js";
+import { curveVaultOf, type CurveVault } from "./vault-curve.js";
 
 declare const handleBrand: unique symbol;
 /** A key in the vault: a slot and its generation. A handle whose key is gone is refused with `CORE_HANDLE_STALE`. */
@@ -36,7 +37,7 @@ export interface MoveResult extends Statuses {
  * All methods throw `CORE_HANDLE_STALE` for a key that is gone and `CORE_HANDLE_MISUSE` where the key's algorithm or
  * usages forbid the call. Inputs are not modified; results are owned by the caller. Attributes: see `attributes.ts`.
  */
-export interface Vault {
+export interface Vault extends CurveVault {
   /** How many keys the vault can hold. */
   readonly capacity: number;
   liveCount(): number;
@@ -181,11 +182,6 @@ function bytes(value: unknown, what: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
 }
 
-/** Checked before anything is staged: another type would throw on its way into the core and leave the inputs there. */
-function handle(value: unknown): void {
-  if (typeof value !== "number") throw new TypeError("a handle must be a number");
-}
-
 function exactly(value: Uint8Array, length: number, what: string): void {
   bytes(value, what);
   if (value.length === length) return;
@@ -294,13 +290,8 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
     }
   };
 
-  const verdict = (status: number): boolean => {
-    if (status === AUTHENTICATION_FAILED) return false;
-    check(status);
-    return true;
-  };
-
   const vault: Vault = {
+    ...curveVaultOf({ abi, staging }, infoOf),
     capacity: abi.slotCount.value,
     liveCount: () => abi.vaultLiveCount(),
 

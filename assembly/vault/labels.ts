@@ -66,7 +66,21 @@ export const RECORD_MAC: usize = memory.data<u8>([
 ], 1);
 export const RECORD_MAC_LENGTH: i32 = 21;
 
-// The two labels of age (age-encryption.org/v1): the header's MAC key, and the payload key.
+/** "keyloom/v1/agree" */
+// prettier-ignore
+export const AGREE: usize = memory.data<u8>([
+  107, 101, 121, 108, 111, 111, 109, 47, 118, 49, 47, 97, 103, 114, 101, 101,
+], 1);
+export const AGREE_LENGTH: i32 = 16;
+
+// The labels of age (age-encryption.org/v1): an X25519 stanza's key, the header's MAC key, and the payload key.
+
+/** "age-encryption.org/v1/X25519" */
+// prettier-ignore
+export const AGE_X25519: usize = memory.data<u8>([
+  97, 103, 101, 45, 101, 110, 99, 114, 121, 112, 116, 105, 111, 110, 46, 111, 114, 103, 47, 118, 49, 47, 88, 50, 53, 53, 49, 57,
+], 1);
+export const AGE_X25519_LENGTH: i32 = 28;
 
 /** "header" */
 export const AGE_HEADER: usize = memory.data<u8>([104, 101, 97, 100, 101, 114], 1);

@@ -4,7 +4,7 @@
  * | offset | bytes | |
  * |---|---|---|
  * | 0 | 4 | generation: kept when the slot is free, so that a stale handle is known |
- * | 4 | 1 | bit 0 live; bits 1 to 3: subkey groups that are cached |
+ * | 4 | 1 | bit 0 live; bits 1 to 4: what is cached |
  * | 5 | 1 | algorithm |
  * | 6 | 1 | flags: bit 0 exportable |
  * | 7 | 1 | length of the material |
@@ -12,7 +12,7 @@
  * | 12 | 4 | version |
  * | 16 | 16 | id |
  * | 32 | 64 | material |
- * | 96 | 160 | cached subkeys |
+ * | 96 | 160 | cached subkeys; or the scalar (32), the prefix (32) and the public key (32) |
  */
 import { FAIL_LENGTH, FAIL_MISUSE, FAIL_SLOTS_EXHAUSTED, FAIL_STALE, OK } from "../abi";
 import { SLOT_COUNT, SLOT_SIZE, SLOTS } from "../memory/layout";
@@ -27,7 +27,11 @@ export const ALGORITHM_HMAC_SHA256: u32 = 2;
 export const ALGORITHM_HKDF_SHA256: u32 = 3;
 export const ALGORITHM_AGE_FILE_KEY: u32 = 4;
 export const ALGORITHM_AGE_PAYLOAD_KEY: u32 = 5;
+export const ALGORITHM_ED25519: u32 = 6;
+export const ALGORITHM_X25519: u32 = 7;
 
+export const SIGN: u32 = 0x1;
+export const VERIFY: u32 = 0x2;
 export const ENCRYPT: u32 = 0x4;
 export const DECRYPT: u32 = 0x8;
 export const WRAP: u32 = 0x10;
@@ -35,6 +39,7 @@ export const UNWRAP: u32 = 0x20;
 export const MAC_GENERATE: u32 = 0x80;
 export const MAC_VERIFY: u32 = 0x100;
 export const DERIVE: u32 = 0x200;
+export const AGREE: u32 = 0x800;
 
 const MAC_BITS: u32 = MAC_GENERATE | MAC_VERIFY;
 const CIPHER_BITS: u32 = ENCRYPT | DECRYPT;
@@ -51,7 +56,7 @@ let cursor: i32 = 0;
 /** The material's length of an algorithm, 0 for one that doesn't exist. */
 export function materialLength(algorithm: u32): i32 {
   if (algorithm == ALGORITHM_AGE_FILE_KEY) return 16;
-  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_AGE_PAYLOAD_KEY ? 32 : 0;
+  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_X25519 ? 32 : 0;
 }
 
 /** Is this an algorithm of keys that are stored? Those of age files live and die with one file. */
@@ -67,6 +72,10 @@ export function usagesFit(algorithm: u32, usages: u32, flags: u32): bool {
   if (algorithm == ALGORITHM_XCHACHA20_POLY1305 || algorithm == ALGORITHM_HKDF_SHA256) {
     return (usages & ~(MAC_BITS | CIPHER_BITS | WRAP_BITS | DERIVE)) == 0;
   }
+  if (algorithm == ALGORITHM_X25519) {
+    return (usages & ~(AGREE | MAC_BITS | CIPHER_BITS | WRAP_BITS | DERIVE)) == 0;
+  }
+  if (algorithm == ALGORITHM_ED25519) return (usages & ~(SIGN | VERIFY)) == 0;
   if (algorithm == ALGORITHM_HMAC_SHA256) return (usages & ~(MAC_BITS | DERIVE)) == 0;
   return usages == 0;
 }
@@ -80,11 +89,13 @@ export function slotOf(handle: u32): usize {
 
 /**
  * OK when the slot is live and has a usage bit; else what refuses it. The bits of an HKDF key are those that its
- * children may have: the key itself does nothing but derive.
+ * children may have: the key itself does nothing but derive. An X25519 key does nothing but agree, likewise.
  */
 export function requireUsage(slot: usize, usage: u32): i32 {
   if (slot == 0) return FAIL_STALE;
-  if (load<u8>(slot, 5) == ALGORITHM_HKDF_SHA256 && usage != DERIVE) return FAIL_MISUSE;
+  const algorithm = <u32>load<u8>(slot, 5);
+  if (algorithm == ALGORITHM_HKDF_SHA256 && usage != DERIVE) return FAIL_MISUSE;
+  if (algorithm == ALGORITHM_X25519 && usage != AGREE) return FAIL_MISUSE;
   return (load<u32>(slot, 8) & usage) == usage ? OK : FAIL_MISUSE;
 }
 

@@ -8,6 +8,7 @@ import { hkdfExpand } from "../kdf/hkdf-sha256";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { hostRandom } from "./random";
 import {
+  AGREE,
   allocate,
   DERIVE,
   isManaged,
@@ -19,6 +20,7 @@ import {
   usagesFit,
   WRAP,
 } from "./slots";
+import { agreeMid } from "./curve";
 import { deriveMid, wrapKeys } from "./subkeys";
 
 export const ATTRIBUTES: usize = 48;
@@ -363,16 +365,28 @@ function deriveMaterial(head: usize, info: usize, infoLength: i32, out: usize): 
 export function deriveOne(parent: usize, attributes: usize, info: usize, infoLength: i32): i32 {
   const status = requireUsage(parent, DERIVE);
   if (status != OK) return -status;
+  deriveMid(parent, MID);
+  return deriveFromMid(parent, attributes, info, infoLength);
+}
+
+/** As `deriveOne`, from what a parent and the holder of a public key agree upon. */
+export function agreeOne(parent: usize, peer: usize, attributes: usize, info: usize, infoLength: i32): i32 {
+  let status = requireUsage(parent, AGREE);
+  if (status == OK) status = agreeMid(parent, peer, MID);
+  return status == OK ? deriveFromMid(parent, attributes, info, infoLength) : -status;
+}
+
+/** MID holds the parent's midstate, and is wiped. */
+function deriveFromMid(parent: usize, attributes: usize, info: usize, infoLength: i32): i32 {
   const algorithm = algorithmOf(attributes);
   const usages = usagesOf(attributes);
   const flags = load<u8>(attributes, 3);
-  if (!mayDerive(parent, algorithm, usages, flags)) return -FAIL_MISUSE;
-  const handle = allocate(algorithm, flags, usages, attributes + 8, bswap(load<u32>(attributes, 24)));
-  if (handle > 0) {
-    deriveMid(parent, MID);
-    deriveMaterial(attributes, info, infoLength, slotOf(handle) + MATERIAL);
-    wipe();
+  let handle = -FAIL_MISUSE;
+  if (mayDerive(parent, algorithm, usages, flags)) {
+    handle = allocate(algorithm, flags, usages, attributes + 8, bswap(load<u32>(attributes, 24)));
+    if (handle > 0) deriveMaterial(attributes, info, infoLength, slotOf(handle) + MATERIAL);
   }
+  wipe();
   return handle;
 }
 

@@ -272,6 +272,48 @@ declare namespace __AdaptedExports {
    */
   export function aesKwpUnwrap(kek: number, kekLength: number, wrapped: number, length: number, out: number): number;
   /**
+   * assembly/calls/curve/x25519PublicKey
+   * @param scalar `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function x25519PublicKey(scalar: number, out: number): number;
+  /**
+   * assembly/calls/curve/x25519SharedSecret
+   * @param scalar `usize`
+   * @param publicKey `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function x25519SharedSecret(scalar: number, publicKey: number, out: number): number;
+  /**
+   * assembly/calls/curve/ed25519PublicKey
+   * @param seed `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function ed25519PublicKey(seed: number, out: number): number;
+  /**
+   * assembly/calls/curve/ed25519Sign
+   * @param seed `usize`
+   * @param message `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function ed25519Sign(seed: number, message: number, length: number, out: number): number;
+  /**
+   * assembly/calls/curve/ed25519Verify
+   * @param keys `usize`
+   * @param messages `usize`
+   * @param lengths `usize`
+   * @param signatures `usize`
+   * @param count `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function ed25519Verify(keys: number, messages: number, lengths: number, signatures: number, count: number, out: number): number;
+  /**
    * assembly/calls/vault-keys/vaultGenerate
    * @param algorithm `u32`
    * @param flags `u32`
@@ -595,6 +637,60 @@ declare namespace __AdaptedExports {
    * @returns `i32`
    */
   export function vaultAgeChunkOpen(payload: number, counterHigh: number, counterLow: number, last: number, sealed: number, length: number, out: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultPublicKey
+   * @param handle `u32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultPublicKey(handle: number, out: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultSign
+   * @param handle `u32`
+   * @param message `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultSign(handle: number, message: number, length: number, out: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultVerify
+   * @param handle `u32`
+   * @param message `usize`
+   * @param length `i32`
+   * @param signature `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultVerify(handle: number, message: number, length: number, signature: number, end: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultAgree
+   * @param handle `u32`
+   * @param peer `usize`
+   * @param attributes `usize`
+   * @param info `usize`
+   * @param infoLength `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgree(handle: number, peer: number, attributes: number, info: number, infoLength: number, end: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultAgeX25519Wrap
+   * @param fileKey `u32`
+   * @param recipient `usize`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeX25519Wrap(fileKey: number, recipient: number, out: number): number;
+  /**
+   * assembly/calls/vault-curve/vaultAgeX25519Unwrap
+   * @param handle `u32`
+   * @param share `usize`
+   * @param body `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeX25519Unwrap(handle: number, share: number, body: number, end: number): number;
 }
 /** Instantiates the compiled WebAssembly module with the given imports. */
 export declare function instantiate(module: WebAssembly.Module, imports: {

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   CORE_NO_RANDOM: "failed",
   CORE_NOT_EXPORTABLE: "denied",
   CORE_UNSUPPORTED: "failed",
+  CORE_WEAK_PUBLIC_KEY: "integrity",
   CORE_INTERNAL: "failed",
 
   // Storage.
