@@ -36,6 +36,7 @@ const DEPENDENCIES = [
   "age-encryption",
   "cborg",
   "fast-check",
+  "tweetnacl",
   "uuidv7",
   "wasm-feature-detect",
 ];

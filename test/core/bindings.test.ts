@@ -79,6 +79,16 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
   const lengths = new Uint32Array([40, 60]);
   const [prefix, macs] = [view(64, 1), bytes(64)];
   const recorder = vault.import(template(ALL_MAC, { algorithm: ALGORITHM.HMAC_SHA256 }), bytes(32, 7));
+  const signer = vault.import(
+    template(USAGE.SIGN | USAGE.VERIFY, { algorithm: ALGORITHM.ED25519 }),
+    bytes(32, 8),
+  );
+  const agreer = vault.import(
+    template(USAGE.AGREE | ALL_CIPHER, { algorithm: ALGORITHM.X25519 }),
+    bytes(32, 9),
+  );
+  const peer = vault.publicKey(agreer);
+  const stanza = vault.ageX25519Wrap(peer, fileKey);
   const large = new Uint8Array(4 * 1024 * 1024);
   const wrongHandles = (call: (handle: Handle) => unknown): Call[] =>
     NOT_HANDLES.map((handle) => ["TypeError", () => call(handle)] as const);
@@ -266,6 +276,57 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ...wrongHandles((handle) => vault.moveRows(recorder, handle, kek, prefix, bytes(193), 193)),
       ...wrongHandles((handle) => vault.moveRows(recorder, kek, handle, prefix, bytes(193), 193)),
     ],
+    publicKey: [
+      ["", () => vault.publicKey(signer)],
+      ["", () => vault.publicKey(agreer)],
+      ["CORE_HANDLE_MISUSE", () => vault.publicKey(key)],
+      ["CORE_HANDLE_STALE", () => vault.publicKey(STALE)],
+      ...wrongHandles((handle) => vault.publicKey(handle)),
+    ],
+    sign: [
+      ["", () => vault.sign(signer, SECRET)],
+      ["CORE_HANDLE_MISUSE", () => vault.sign(agreer, SECRET)],
+      ["CORE_INPUT_TOO_LARGE", () => vault.sign(signer, large)],
+      ["TypeError", () => vault.sign(signer, "text" as never)],
+      ...wrongHandles((handle) => vault.sign(handle, SECRET)),
+    ],
+    verify: [
+      ["", () => expect(vault.verify(signer, SECRET, vault.sign(signer, SECRET))).toBe(true)],
+      ["", () => expect(vault.verify(signer, NONE, vault.sign(signer, SECRET))).toBe(false)],
+      ["", () => expect(vault.verify(signer, NONE, bytes(63))).toBe(false)],
+      ["CORE_HANDLE_MISUSE", () => vault.verify(key, SECRET, bytes(64))],
+      ["CORE_HANDLE_MISUSE", () => vault.verify(key, SECRET, bytes(63))],
+      ["TypeError", () => vault.verify(signer, SECRET, null as never)],
+      ...wrongHandles((handle) => vault.verify(handle, SECRET, bytes(64))),
+    ],
+    agree: [
+      ["", () => vault.agree(agreer, peer, template(ALL_CIPHER), SECRET)],
+      ["CORE_WEAK_PUBLIC_KEY", () => vault.agree(agreer, new Uint8Array(32), template(ALL_CIPHER), SECRET)],
+      ["CORE_HANDLE_MISUSE", () => vault.agree(agreer, peer, template(ALL_WRAP), SECRET)],
+      [
+        "CORE_HANDLE_MISUSE",
+        () => vault.agree(agreer, peer, template(ALL_CIPHER, { exportable: true }), SECRET),
+      ],
+      ["CORE_HANDLE_MISUSE", () => vault.agree(signer, peer, template(ALL_CIPHER), SECRET)],
+      ["CORE_INVALID_LENGTH", () => vault.agree(agreer, bytes(31), template(ALL_CIPHER), SECRET)],
+      ["CORE_INVALID_LENGTH", () => vault.agree(agreer, peer, template(ALL_CIPHER), bytes(1025))],
+      ...wrongHandles((handle) => vault.agree(handle, peer, template(ALL_CIPHER), SECRET)),
+      ...wrongTemplates((t) => vault.agree(agreer, peer, t, SECRET)),
+    ],
+    ageX25519Wrap: [
+      ["", () => vault.ageX25519Wrap(peer, fileKey)],
+      ["CORE_WEAK_PUBLIC_KEY", () => vault.ageX25519Wrap(new Uint8Array(32), fileKey)],
+      ["CORE_HANDLE_MISUSE", () => vault.ageX25519Wrap(peer, key)],
+      ["CORE_INVALID_LENGTH", () => vault.ageX25519Wrap(bytes(33), fileKey)],
+      ...wrongHandles((handle) => vault.ageX25519Wrap(peer, handle)),
+    ],
+    ageX25519Unwrap: [
+      ["", () => vault.ageX25519Unwrap(agreer, stanza.share, stanza.body)],
+      ["CORE_AUTHENTICATION_FAILED", () => vault.ageX25519Unwrap(agreer, peer, stanza.body)],
+      ["CORE_AUTHENTICATION_FAILED", () => vault.ageX25519Unwrap(agreer, new Uint8Array(32), stanza.body)],
+      ["CORE_INVALID_LENGTH", () => vault.ageX25519Unwrap(agreer, stanza.share, bytes(31))],
+      ...wrongHandles((handle) => vault.ageX25519Unwrap(handle, stanza.share, stanza.body)),
+    ],
     ageWrapFileKey: [
       ["", () => vault.ageWrapFileKey(key, SECRET, fileKey)],
       ["CORE_HANDLE_MISUSE", () => vault.ageWrapFileKey(key, SECRET, key)],
@@ -361,6 +422,40 @@ function keyWrapCalls({ aesKw, aesKwp }: Primitives): { aesKw: Call[]; aesKwp: C
   };
 }
 
+function curveCalls({ ed25519, x25519 }: Primitives): { ed25519: Call[]; x25519: Call[] } {
+  const seed = view(32, 1);
+  const [key, signature] = [ed25519.publicKey(seed), ed25519.sign(seed, SECRET)];
+  const twice = (one: Uint8Array): Uint8Array => new Uint8Array([...one, ...one]);
+  return {
+    ed25519: [
+      ["", () => ed25519.publicKey(seed)],
+      ["CORE_INVALID_LENGTH", () => ed25519.publicKey(view(33, 1))],
+      ["", () => ed25519.sign(seed, SECRET)],
+      ["CORE_INVALID_LENGTH", () => ed25519.sign(view(64, 1), SECRET)],
+      ["TypeError", () => ed25519.sign(seed, "text" as never)],
+      ["CORE_INPUT_TOO_LARGE", () => ed25519.sign(seed, new Uint8Array(4 * 1024 * 1024))],
+      ["", () => expect(ed25519.verify(key, SECRET, signature)).toBe(true)],
+      ["", () => expect(ed25519.verify(key, NONE, signature)).toBe(false)],
+      ["", () => expect(ed25519.verify(key, SECRET, view(63, 1))).toBe(false)],
+      ["CORE_INVALID_LENGTH", () => ed25519.verify(NONE, SECRET, signature)],
+      ["", () => ed25519.verifyBatch(twice(key), [SECRET, SECRET], twice(signature), 2)],
+      [
+        "CORE_AUTHENTICATION_FAILED",
+        () => ed25519.verifyBatch(twice(key), [SECRET, NONE], twice(signature), 2),
+      ],
+      ["CORE_INVALID_LENGTH", () => ed25519.verifyBatch(key, [SECRET, SECRET], signature, 2)],
+      ["TypeError", () => ed25519.verifyBatch(key, [null as never], signature, 1)],
+    ],
+    x25519: [
+      ["", () => x25519.publicKey(seed)],
+      ["", () => x25519.sharedSecret(seed, key)],
+      ["CORE_WEAK_PUBLIC_KEY", () => x25519.sharedSecret(seed, new Uint8Array(32))],
+      ["CORE_INVALID_LENGTH", () => x25519.sharedSecret(seed, SECRET)],
+      ["TypeError", () => x25519.publicKey("seed" as never)],
+    ],
+  };
+}
+
 function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]> {
   return {
     sha256: [
@@ -436,6 +531,7 @@ function primitiveCalls(primitives: Primitives): Record<keyof Primitives, Call[]
     xchacha20Poly1305: aeadCalls(primitives.xchacha20Poly1305, 24),
     aesGcmSiv: aeadCalls(primitives.aesGcmSiv, 12),
     ...keyWrapCalls(primitives),
+    ...curveCalls(primitives),
   };
 }
 

@@ -4,7 +4,7 @@
  * counts at which the kernels take other paths. Memory is imported by the core, so the test sees all of it.
  */
 import { describe, expect, it } from "vitest";
-import { Probe, SCRATCH_END, SLOT_SIZE, STAGING, STATIC_END, subkey, type Call } from "./probe.js";
+import { Probe, SCRATCH_END, SLOT_SIZE, SLOTS, STAGING, STATIC_END, subkey, type Call } from "./probe.js";
 import { ALL_CIPHER, at, bytes } from "../support.js";
 import { NEW_ID, seal, type Cases } from "./kit.js";
 import { digestCases } from "./digest-cases.js";
@@ -17,6 +17,8 @@ import { rewrapping, vaultWrapCases } from "./vault-wrap-cases.js";
 import { vaultUseCases } from "./vault-use-cases.js";
 import { vaultRecordsCases } from "./vault-records-cases.js";
 import { vaultAgeCases } from "./vault-age-cases.js";
+import { curveCases } from "./curve-cases.js";
+import { vaultCurveCases } from "./vault-curve-cases.js";
 
 const CASES: Cases = {
   ...digestCases,
@@ -29,6 +31,8 @@ const CASES: Cases = {
   ...vaultUseCases,
   ...vaultRecordsCases,
   ...vaultAgeCases,
+  ...curveCases,
+  ...vaultCurveCases,
 };
 
 describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => {
@@ -49,10 +53,12 @@ describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => 
     ["static data", STATIC_END - 1],
     ["scratch", STATIC_END],
     ["scratch", SCRATCH_END - 1],
-    ["a free slot", SCRATCH_END + 5 * SLOT_SIZE + 200],
-    ["a live slot", SCRATCH_END + 32 + 40],
-    ["a live slot", SCRATCH_END + SLOT_SIZE - 1],
-    ["a slot's generation", SCRATCH_END + 9 * SLOT_SIZE + 1],
+    ["a table", SCRATCH_END + 4],
+    ["a table", SLOTS - 1],
+    ["a free slot", SLOTS + 5 * SLOT_SIZE + 200],
+    ["a live slot", SLOTS + 32 + 40],
+    ["a live slot", SLOTS + SLOT_SIZE - 1],
+    ["a slot's generation", SLOTS + 9 * SLOT_SIZE + 1],
     ["staging before the output", STAGING + 3],
     ["staging behind the output", STAGING + 5000],
   ])("would show a residue in %s (at %i)", async (where, address) => {

@@ -3,17 +3,20 @@
  * memory is compared with what the design allows: see `inspect`.
  */
 import { hkdf } from "@noble/hashes/hkdf.js";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
+import nacl from "tweetnacl";
 import { expect } from "vitest";
 import { wasmSource, type WasmKind } from "../../../bindings/wasm-source.js";
 import { toHex } from "../support.js";
 
 // The regions, written down a second time.
 export const STATIC_END = 0x4000;
-export const SCRATCH_END = 0x1_0000;
+export const SCRATCH_END = 0x2_c000;
+/** Tables computed at first use lie between scratch and slots. */
+export const SLOTS = SCRATCH_END + 0xa400;
 export const SLOT_COUNT = 1024;
 export const SLOT_SIZE = 256;
-export const SLOTS_END = SCRATCH_END + SLOT_COUNT * SLOT_SIZE;
+export const SLOTS_END = SLOTS + SLOT_COUNT * SLOT_SIZE;
 /** Where staging begins: behind the slots. */
 export const STAGING = SLOTS_END;
 const PAGES = 64;
@@ -31,6 +34,7 @@ export const STATUS = {
   RANDOM: 7,
   NOT_EXPORTABLE: 8,
   RANGE: 9,
+  WEAK_KEY: 10,
 } as const;
 export type StatusName = keyof typeof STATUS;
 
@@ -84,6 +88,8 @@ const NUMBERS = new Set([
   "vaultAgePayloadKey",
   "vaultLength",
   "aesKwpUnwrap",
+  "vaultAgree",
+  "vaultAgeX25519Unwrap",
   "vaultLiveCount",
 ]);
 
@@ -92,6 +98,16 @@ const modules = new Map<WasmKind, Promise<WebAssembly.Module>>();
 async function compile(kind: WasmKind): Promise<WebAssembly.Module> {
   const source = await wasmSource(kind);
   return source instanceof WebAssembly.Module ? source : WebAssembly.compile(source);
+}
+
+const tables = new Map<WasmKind, Uint32Array>();
+
+/** The tables that an instance computes for itself, without any input: it verifies no signatures. */
+function tablesOf(module: WebAssembly.Module): Uint32Array {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, random: () => 1 } });
+  expect((exports["ed25519Verify"] as Export)(STAGING, STAGING, STAGING, STAGING, 0, STAGING)).toBe(0);
+  return new Uint32Array(memory.buffer.slice(SCRATCH_END, SLOTS));
 }
 
 export class Probe {
@@ -111,7 +127,10 @@ export class Probe {
   readonly #generations = new Uint32Array(SLOT_COUNT);
   readonly #secrets = new Map<bigint, string>();
 
-  private constructor(module: WebAssembly.Module) {
+  readonly #tables: Uint32Array;
+
+  private constructor(module: WebAssembly.Module, tables: Uint32Array) {
+    this.#tables = tables;
     this.memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
     this.#bytes = new Uint8Array(this.memory.buffer);
     this.#words = new Uint32Array(this.memory.buffer);
@@ -127,7 +146,9 @@ export class Probe {
 
   static async create(kind: WasmKind): Promise<Probe> {
     if (!modules.has(kind)) modules.set(kind, compile(kind));
-    return new Probe(await modules.get(kind)!);
+    const module = await modules.get(kind)!;
+    if (!tables.has(kind)) tables.set(kind, tablesOf(module));
+    return new Probe(module, tables.get(kind)!);
   }
 
   #random(at: number, length: number): number {
@@ -183,6 +204,8 @@ export class Probe {
       const key = call.key(result);
       this.live.set(result, key);
       this.addKey(key.material);
+      if (key.algorithm === ED25519)
+        this.addSecret(expanded(key.material).subarray(0, 64), "an expanded key");
     }
     for (const secret of failed ? [] : (call.secrets?.(output) ?? []))
       this.addSecret(secret, "a key in flight");
@@ -238,6 +261,11 @@ export class Probe {
     for (let i = 0; i < STATIC_END / 4; i++)
       if (this.#words[i] !== this.#static[i]) report("static data", i * 4);
     for (let i = STATIC_END / 4; i < SCRATCH_END / 4; i++) if (this.#words[i] !== 0) report("scratch", i * 4);
+    // Tables are not there yet, or are what they are in an instance that never saw a secret.
+    const computed = this.#words[SCRATCH_END / 4] !== 0;
+    for (let i = SCRATCH_END / 4; i < SLOTS / 4; i++) {
+      if (this.#words[i] !== (computed ? this.#tables[i - SCRATCH_END / 4] : 0)) report("a table", i * 4);
+    }
     for (let index = 0; index < SLOT_COUNT; index++) this.#inspectSlot(index, report);
     for (let i = STAGING; i < out; i++) if (bytes[i] !== 0) report("staging before the output", i);
     for (let i = outputEnd; i < reserveEnd; i++) {
@@ -255,7 +283,7 @@ export class Probe {
   }
 
   #inspectSlot(index: number, report: (what: string, address: number) => void): void {
-    const at = SCRATCH_END + index * SLOT_SIZE;
+    const at = SLOTS + index * SLOT_SIZE;
     const first = at >> 2;
     const generation = this.#words[first]!;
     const before = this.#generations[index]!;
@@ -329,7 +357,7 @@ export class Probe {
       const handle = generate(1, 0, 4, STAGING, 1, STAGING + 16)!;
       if (handle <= 0) return;
       const index = handle & (SLOT_COUNT - 1);
-      const at = SCRATCH_END + index * SLOT_SIZE + 32;
+      const at = SLOTS + index * SLOT_SIZE + 32;
       const material = this.#bytes.slice(at, at + 32);
       this.#generations[index] = handle >>> 10;
       this.live.set(handle, { algorithm: 1, usages: 4, flags: 0, version: 1, id, material });
@@ -339,7 +367,7 @@ export class Probe {
 
   /** What lies in a slot as its key's material. */
   materialAt(handle: number): Uint8Array {
-    const at = SCRATCH_END + (handle & (SLOT_COUNT - 1)) * SLOT_SIZE;
+    const at = SLOTS + (handle & (SLOT_COUNT - 1)) * SLOT_SIZE;
     return this.#bytes.slice(at + 32, at + 32 + this.#bytes[at + 7]!);
   }
 
@@ -354,13 +382,21 @@ export class Probe {
     for (let i = 0; i < SLOT_COUNT; i++) {
       if (this.#generations[i] !== 0) continue;
       this.#generations[i] = generation;
-      this.#words[(SCRATCH_END + i * SLOT_SIZE) >> 2] = generation;
+      this.#words[(SLOTS + i * SLOT_SIZE) >> 2] = generation;
     }
   }
 }
 
 export function subkey(material: Uint8Array, label: string): Uint8Array {
   return hkdf(sha256, material, new Uint8Array(0), new TextEncoder().encode(`keyloom/v1/${label}`), 32);
+}
+
+/** An Ed25519 key as slots keep it: scalar, prefix, public key. */
+function expanded(seed: Uint8Array): Uint8Array {
+  const hash = sha512(seed);
+  hash[0]! &= 248;
+  hash[31] = (hash[31]! & 127) | 64;
+  return new Uint8Array([...hash, ...nacl.sign.keyPair.fromSeed(seed).publicKey]);
 }
 
 const cached = new Map<string, Uint8Array>();
@@ -375,13 +411,15 @@ const LIVE = 1;
 const WRAP_OR_MESSAGE = 2;
 const AGE = 4;
 const RECORD = 8;
+const CURVE = 16;
+const ED25519 = 6;
 
 /** What a live slot holds, given its flags of cached subkeys, which are computed here anew. */
 function slotBytes(generation: number, key: KeyModel, flags: number): Uint8Array {
   const slot = new Uint8Array(SLOT_SIZE);
   const view = new DataView(slot.buffer);
   view.setUint32(0, generation, true);
-  slot[4] = LIVE | (flags & (WRAP_OR_MESSAGE | AGE | RECORD));
+  slot[4] = LIVE | (flags & (WRAP_OR_MESSAGE | AGE | RECORD | CURVE));
   slot[5] = key.algorithm;
   slot[6] = key.flags;
   slot[7] = key.material.length;
@@ -400,5 +438,9 @@ function slotBytes(generation: number, key: KeyModel, flags: number): Uint8Array
     set("age/commit", 192);
   }
   if ((flags & RECORD) !== 0) set("record-mac", 224);
+  if ((flags & CURVE) !== 0) {
+    if (key.algorithm === ED25519) slot.set(expanded(key.material), 96);
+    else slot.set(nacl.scalarMult.base(key.material), 160);
+  }
   return slot;
 }
