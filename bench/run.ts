@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { brotliCompressSync, constants } from "node:zlib";
 import { aesComparisons } from "./aes.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
+import { curveComparisons } from "./curves.js";
 import { compare, table, type Comparison } from "./harness.js";
 import { hashComparisons } from "./hashes.js";
 import { messageComparisons } from "./messages.js";
@@ -39,6 +40,7 @@ function versionsOfPeers(): string {
   const peers = [
     "libsodium-wrappers",
     "sodium-native",
+    "tweetnacl",
     "@noble/ciphers",
     "@noble/hashes",
     "argon2",
@@ -66,6 +68,7 @@ const SUITES: Readonly<Record<string, () => Promise<Comparison[]>>> = {
   aes: aesComparisons,
   hashes: hashComparisons,
   passwords: passwordComparisons,
+  curves: curveComparisons,
 };
 
 async function main(): Promise<void> {

@@ -105,21 +105,21 @@ describe.each(await cores())("Curve25519, $name build,", ({ core: { ed25519, x25
 
   it("refuses S that is not below the group's order, and points that are not canonical or not there", () => {
     const { key, message, signature } = sign(bytes(32, 1), text("message"));
-    const with_ = (part: Uint8Array, offset: number): Signed => {
+    const altered = (part: Uint8Array, offset: number): Signed => {
       const changed = signature.slice();
       changed.set(part, offset);
       return { key, message, signature: changed };
     };
     const s = toNumber(signature.subarray(32));
     for (let n = 1n; s + n * L < 2n ** 256n; n++)
-      expect(verify(with_(fromNumber(s + n * L), 32))).toBe(false);
+      expect(verify(altered(fromNumber(s + n * L), 32))).toBe(false);
     for (const value of [L, L - 1n, 2n ** 253n, 2n ** 256n - 1n]) {
-      expect(verify(with_(fromNumber(value), 32))).toBe(false);
+      expect(verify(altered(fromNumber(value), 32))).toBe(false);
     }
     for (let y = 0n; y < 19n; y++) {
       for (const encoding of [y, y + P, y + 2n ** 255n, (y + P) | (2n ** 255n)]) {
         if (encoding >= 2n ** 256n) continue;
-        expect(verify(with_(fromNumber(encoding), 0))).toBe(false);
+        expect(verify(altered(fromNumber(encoding), 0))).toBe(false);
         expect(ed25519.verify(fromNumber(encoding), message, signature)).toBe(false);
       }
     }
