@@ -193,6 +193,12 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
       ["agePayloadKey", (h) => vault.agePayloadKey(h, bytes(16))],
       ["ageChunkSeal", (h) => vault.ageChunkSeal(h, 0, true, NONE)],
       ["ageChunkOpen", (h) => vault.ageChunkOpen(h, 0, true, bytes(16))],
+      ["publicKey", (h) => vault.publicKey(h)],
+      ["sign", (h) => vault.sign(h, NONE)],
+      ["verify", (h) => vault.verify(h, NONE, bytes(64))],
+      ["agree", (h) => vault.agree(h, bytes(32), template(ALL_CIPHER), NONE)],
+      ["ageX25519Wrap", (h) => vault.ageX25519Wrap(bytes(32), h)],
+      ["ageX25519Unwrap", (h) => vault.ageX25519Unwrap(h, bytes(32), bytes(32))],
     ];
     const takeNoKey = [
       "capacity",

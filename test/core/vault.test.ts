@@ -160,7 +160,7 @@ describe.each(BUILDS)("the vault, $name build", ({ simd }) => {
       const mac = template(ALL_MAC | USAGE.ENCRYPT, { algorithm: ALGORITHM.HMAC_SHA256 });
       expect(codeOf(() => vault.generate(mac))).toBe("CORE_HANDLE_MISUSE");
       expect(codeOf(() => vault.generate(template(1)))).toBe("CORE_HANDLE_MISUSE");
-      for (const algorithm of [0, 6, 32, 255]) {
+      for (const algorithm of [0, 32, 200, 255]) {
         expect(codeOf(() => vault.generate(template(0, { algorithm })))).toBe("CORE_INVALID_LENGTH");
       }
     });
