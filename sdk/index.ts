@@ -30,7 +30,7 @@ export type { DestroyOptions } from "./commands/destroy.js";
 export type { MessageOptions } from "./messages/messages.js";
 export type { AgeSource } from "./messages/age/byte-source.js";
 export { passphrase, rawKey } from "./unlock/methods.js";
-export type { PassphraseOptions, UnlockMethod } from "./unlock/methods.js";
+export type { Argon2idOptions, PassphraseOptions, Pbkdf2Options, UnlockMethod } from "./unlock/methods.js";
 export { CoreError, ERROR_CODES, isKeyloomError, KeyloomError } from "./foundation/errors.js";
 export type { ErrorClass, ErrorCode } from "./foundation/errors.js";
 export type {

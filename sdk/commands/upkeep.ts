@@ -1,10 +1,10 @@
 /** Changes that are no command on a key: each a named operation in one table, committed with its event. */
-import { KeyloomError } from "../foundation/errors.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import type { KeyRecord } from "../keys/record.js";
 import { gateRecord, readGate } from "../keys/store-records.js";
-import type { Check, Mutation } from "../storage/adapter.js";
+import type { Check, Entry, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { Committer, Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
@@ -12,6 +12,7 @@ import { authorize, commandTime, eventBy, execute, type StoreContext } from "./e
 /** The operations of this room as they stand in events. */
 export const UPKEEP_OPERATIONS = {
   init: "the store came into being",
+  "renew-slot": "a root slot was made anew with a stronger key derivation, under the same passphrase",
   "close-gate": "nothing can be put under a wrapping-key version any more",
   "open-gate": "material can be put under a wrapping-key version again",
 } as const;
@@ -62,12 +63,15 @@ export async function setGate(
   return put === undefined ? setGate(context, record, version, open) : { key, version: put };
 }
 
+/** An event but for its operation, which the functions of this room put in. */
+export type UpkeepEvent = Omit<Plan["event"], "operation">;
+
 /** What a new store is made of: records, and the slot table, which is sealed under a key of its own. */
 export interface InitialStore {
   records: readonly UnsealedRecord[];
   slotTable: Mutation;
   time: number;
-  event: Plan["event"];
+  event: UpkeepEvent;
 }
 
 /**
@@ -88,5 +92,27 @@ export async function initStore(committer: Committer, initial: InitialStore): Pr
     throw new KeyloomError("STORE_EXISTS", {
       message: "the store was initialised by another process meanwhile",
     });
+  }
+}
+
+/**
+ * Writes another slot table, if the one that was read is still there. Where it can't be written (the store is read-only, full,
+ * changed meanwhile, out of reach) it stays as it was: whoever unlocks next may do it.
+ */
+export async function replaceSlotTable(
+  committer: Committer,
+  read: Entry,
+  change: Omit<InitialStore, "records">,
+): Promise<void> {
+  try {
+    await committer.commit({
+      checks: [{ key: read.key, version: read.version }],
+      records: [],
+      mutations: [change.slotTable],
+      time: change.time,
+      event: { ...change.event, operation: "renew-slot" satisfies UpkeepOperation },
+    });
+  } catch (error) {
+    if (!isKeyloomError(error)) throw error;
   }
 }

@@ -23,6 +23,8 @@ export function evicting(vault: Vault, evict: () => boolean): Vault {
     generate: retrying(vault.generate),
     import: retrying(vault.import),
     deriveFromPassword: retrying(vault.deriveFromPassword),
+    deriveFromPasswordArgon2id: retrying(vault.deriveFromPasswordArgon2id),
+    deriveFromPasswordScrypt: retrying(vault.deriveFromPasswordScrypt),
     unwrap: retrying(vault.unwrap),
     derive: retrying(vault.derive),
     ageUnwrapFileKey: retrying(vault.ageUnwrapFileKey),

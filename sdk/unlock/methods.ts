@@ -1,38 +1,85 @@
 /** Ways to unlock a store, as the application hands them in. */
 import { requireBytes, utf8 } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
-import { PBKDF2_ITERATIONS, RAW_KEY_LENGTH } from "./slots.js";
+import { KDF_BOUNDS, outOfBounds, type PassphraseKdf } from "./kdfs.js";
+import { RAW_KEY_LENGTH } from "./slots.js";
 
 type Secret = Uint8Array | string;
 type SecretSource = Secret | (() => Secret | Promise<Secret>);
 
 export type UnlockMethod =
-  | { kind: "passphrase"; iterations: number; secret(): Promise<Uint8Array> }
+  | {
+      kind: "passphrase";
+      /** For new slots. A slot that is there says itself how it is opened. */
+      kdf: PassphraseKdf;
+      /** May a slot with PBKDF2 be made anew with Argon2id? */
+      renew: boolean;
+      secret(): Promise<Uint8Array>;
+    }
   | { kind: "raw"; secret(): Promise<Uint8Array> };
 
-export interface PassphraseOptions {
-  /** PBKDF2-HMAC-SHA256 iterations of a new slot: 600,000 (the default) to 10,000,000. */
-  iterations?: number;
+/** Argon2id (RFC 9106) in 64 MiB and 3 passes by default; at least 19 MiB, and 38 MiB over all passes. */
+export interface Argon2idOptions {
+  kdf?: "Argon2id" | undefined;
+  /** 19,456 to 2,097,152 (2 GiB). */
+  memoryKiB?: number | undefined;
+  /** 1 to 16. */
+  passes?: number | undefined;
+  /** 1 to 64; computed one after another. */
+  lanes?: number | undefined;
+  /**
+   * `false`: a slot with PBKDF2 stays as it is. Else the first unlock that can write makes it anew with Argon2id, under the
+   * same passphrase. Copies of the store made before still open with PBKDF2.
+   */
+  renew?: boolean | undefined;
 }
 
+/** PBKDF2-HMAC-SHA256 (RFC 8018), for hosts without so much memory or where a policy asks for it. */
+export interface Pbkdf2Options {
+  /** May be left out where `iterations` is given. */
+  kdf?: "PBKDF2-HMAC-SHA256" | undefined;
+  /** 600,000 (the default) to 10,000,000. */
+  iterations?: number | undefined;
+}
+
+/** How a new slot stretches its passphrase. */
+export type PassphraseOptions = Argon2idOptions | Pbkdf2Options;
+
+type AllOptions = Omit<Argon2idOptions, "kdf"> & Omit<Pbkdf2Options, "kdf"> & Pick<PassphraseOptions, "kdf">;
+
 /**
- * Unlocks with a passphrase, stretched by PBKDF2-HMAC-SHA256 inside the core.
+ * Unlocks with a passphrase, stretched inside the core.
  *
  * @param source - the passphrase, or a function that asks for it. A `Uint8Array` is taken over and wiped
  * after use. A `string` is normalised to NFC; it can't be wiped, since JavaScript strings can't.
- * @throws {KeyloomError} `UNLOCK_INVALID_SECRET` for an empty passphrase or lone surrogates, at `open`
+ * @throws {KeyloomError} `KEY_INVALID_OPTION` for parameters out of bounds; at `open`, `UNLOCK_INVALID_SECRET` for an
+ * empty passphrase or lone surrogates, and `CORE_INPUT_TOO_LARGE` where the host hasn't the memory
  */
 export function passphrase(source: SecretSource, options: PassphraseOptions = {}): UnlockMethod {
-  const iterations = options.iterations ?? PBKDF2_ITERATIONS.default;
-  const { minimum, maximum } = PBKDF2_ITERATIONS;
-  if (!Number.isInteger(iterations) || iterations < minimum || iterations > maximum) {
-    throw new KeyloomError("KEY_INVALID_OPTION", {
-      message: `iterations must be from ${minimum} to ${maximum}`,
-      minimum,
-      maximum,
-    });
+  const kdf = kdfOf(options);
+  const wrong = outOfBounds(kdf);
+  if (wrong !== null) throw new KeyloomError("KEY_INVALID_OPTION", wrong);
+  const renew = kdf.name === "Argon2id" && (options as AllOptions).renew !== false;
+  return { kind: "passphrase", kdf, renew, secret: async () => passphraseBytes(await resolve(source)) };
+}
+
+function kdfOf(options: AllOptions): PassphraseKdf {
+  const { iterations, memoryKiB, passes, lanes } = KDF_BOUNDS;
+  switch (options.kdf ?? (options.iterations === undefined ? "Argon2id" : "PBKDF2-HMAC-SHA256")) {
+    case "Argon2id":
+      return {
+        name: "Argon2id",
+        memoryKiB: options.memoryKiB ?? memoryKiB.default,
+        passes: options.passes ?? passes.default,
+        lanes: options.lanes ?? lanes.default,
+      };
+    case "PBKDF2-HMAC-SHA256":
+      return { name: "PBKDF2-HMAC-SHA256", iterations: options.iterations ?? iterations.default };
+    default:
+      throw new KeyloomError("KEY_INVALID_OPTION", {
+        message: 'kdf must be "Argon2id" or "PBKDF2-HMAC-SHA256"',
+      });
   }
-  return { kind: "passphrase", iterations, secret: async () => passphraseBytes(await resolve(source)) };
 }
 
 /**

@@ -2,6 +2,7 @@
  * From a storage adapter and a secret to an authenticated store, in this order: header (not believed yet) → slot
  * table → root key → MAC key (authenticated by its AEAD) → the MACs of header, slots, epoch and mark.
  */
+import { equalBytes } from "../foundation/bytes.js";
 import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
 import { MAX_TIME, type Clock } from "../foundation/clock.js";
 import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
@@ -29,9 +30,10 @@ import { encodeEntity } from "../entities/record.js";
 import { evaluate } from "../policy/evaluate.js";
 import type { Principal } from "../policy/model.js";
 import { Committer } from "../commands/committer.js";
-import { initStore } from "../commands/upkeep.js";
+import { initStore, replaceSlotTable, type UpkeepEvent } from "../commands/upkeep.js";
 import type { Entry, StorageAdapter } from "../storage/adapter.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
+import { SALT_LENGTH, type PassphraseKdf, type SlotKdf } from "./kdfs.js";
 import type { UnlockMethod } from "./methods.js";
 import {
   decodeSlotTable,
@@ -39,8 +41,8 @@ import {
   makeSlot,
   openSlot,
   ROOT_USAGES,
-  SALT_LENGTH,
   slotMatches,
+  type RootSlot,
   type SlotTable,
 } from "./slots.js";
 
@@ -167,13 +169,7 @@ async function initialise(parts: OpenParts): Promise<OpenedStore> {
     makeSlot(
       vault,
       newId(),
-      unlock.kind === "raw"
-        ? { name: "raw" }
-        : {
-            name: "PBKDF2-HMAC-SHA256",
-            salt: randomBytes(parts.random, SALT_LENGTH),
-            iterations: unlock.iterations,
-          },
+      unlock.kind === "raw" ? { name: "raw" } : salted(parts.random, unlock.kdf),
       secret,
       root,
     ),
@@ -202,23 +198,12 @@ async function initialise(parts: OpenParts): Promise<OpenedStore> {
     },
     gateRecord(ROOT_ID, version, true, 1),
   ];
-  const principal: Principal = { entity: header.owner, authenticated: "unlock" };
-  const decision = evaluate(header.owner, { principal, operation: "create", owner: null });
   const committer = committerOf(parts, records);
   await initStore(committer, {
     records: initial,
     slotTable: { kind: "put", key: sealedTable.storageKey, value: sealedTable.value },
     time,
-    event: {
-      operation: "init",
-      entity: principal.entity,
-      authenticated: principal.authenticated,
-      policy: decision.policy,
-      policyVersion: decision.policyVersion,
-      decision: "allow",
-      reasons: decision.rules,
-      subjects: [],
-    },
+    event: eventOf(header.owner),
   });
   return {
     storeId: header.storeId,
@@ -228,6 +213,38 @@ async function initialise(parts: OpenParts): Promise<OpenedStore> {
     markTime: time,
     committer,
   };
+}
+
+/** By the owner, who has unlocked the store. */
+function eventOf(owner: Id): UpkeepEvent {
+  const principal: Principal = { entity: owner, authenticated: "unlock" };
+  const decision = evaluate(owner, { principal, operation: "create", owner: null });
+  return {
+    entity: principal.entity,
+    authenticated: principal.authenticated,
+    policy: decision.policy,
+    policyVersion: decision.policyVersion,
+    decision: "allow",
+    reasons: decision.rules,
+    subjects: [],
+  };
+}
+
+function salted(random: RandomSource, kdf: PassphraseKdf): SlotKdf {
+  return { ...kdf, salt: randomBytes(random, SALT_LENGTH) };
+}
+
+/** A slot with PBKDF2 as one with Argon2id, under the same id and passphrase. `null`: the slot stays as it is. */
+function renewSlot(parts: OpenParts, slot: RootSlot, secret: Uint8Array, root: Handle): RootSlot | null {
+  const { core, unlock, random } = parts;
+  if (unlock.kind === "raw" || !unlock.renew || slot.kdf.name !== "PBKDF2-HMAC-SHA256") return null;
+  try {
+    return makeSlot(core.vault, slot.id, salted(random, unlock.kdf), secret, root);
+  } catch (error) {
+    // A host without so much memory unlocks as it did before.
+    if (isKeyloomError(error, "CORE_INPUT_TOO_LARGE")) return null;
+    throw error;
+  }
 }
 
 function slotTableKey(root: Handle, storeId: Id): { handle: Handle; prefix: Uint8Array } {
@@ -245,15 +262,17 @@ async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<Opene
   const header = decode("the store's header", () => decodeHeader(parseRecord(headerEntry.value).body));
   const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
   const table = decode("the slot table", () => decodeSlotTable(parseRecord(slotsEntry.value).body));
-  const root = await withSecret(unlock, (secret) => {
+  const { root, renewed } = await withSecret(unlock, (secret) => {
     for (const slot of table.slots) {
       if (!slotMatches(slot, unlock)) continue;
       const handle = openSlot(vault, table.rootVersion, slot, secret);
-      if (handle !== null) return handle;
+      if (handle === null) continue;
+      // The table is believed now, before any of it is written again.
+      openRecords(vault, slotTableKey(handle, header.storeId), [slotsEntry]);
+      return { root: handle, renewed: renewSlot(parts, slot, secret, handle) };
     }
     throw new KeyloomError("UNLOCK_FAILED", { message: "no root slot opens with this secret" });
   });
-  openRecords(vault, slotTableKey(root, header.storeId), [slotsEntry]);
 
   const macEntry = await requireEntry(storage, macKeyPath(table.rootVersion), "the MAC key is missing");
   const { attributes, wrapped } = splitMaterial(macEntry.key, parseRecord(macEntry.value).body);
@@ -265,13 +284,30 @@ async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<Opene
   const epoch = await requireEntry(storage, keyspace.epoch(), "the epoch is missing");
   const mark = await requireEntry(storage, keyspace.mark(), "the store's mark is missing");
   const opened = records.open([headerEntry, macEntry, epoch, mark]);
+  const markTime = decodeMark(opened[3]!.body);
+  const committer = committerOf(parts, records);
+  if (renewed !== null) {
+    const slots = table.slots.map((slot) => (equalBytes(slot.id, renewed.id) ? renewed : slot));
+    const [sealed] = sealRecords(vault, slotTableKey(root, header.storeId), [
+      {
+        storageKey: slotsEntry.key,
+        revision: parseRecord(slotsEntry.value).revision + 1,
+        body: encodeSlotTable({ ...table, slots }),
+      },
+    ]);
+    await replaceSlotTable(committer, slotsEntry, {
+      slotTable: { kind: "put", key: slotsEntry.key, value: sealed!.value },
+      time: Math.max(parts.clock.now(), markTime),
+      event: eventOf(header.owner),
+    });
+  }
   return {
     storeId: header.storeId,
     owner: header.owner,
     root: { handle: root, version: table.rootVersion },
     records,
-    markTime: decodeMark(opened[3]!.body),
-    committer: committerOf(parts, records),
+    markTime,
+    committer,
   };
 }
 

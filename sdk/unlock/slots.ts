@@ -14,19 +14,11 @@ import {
   type Vault,
 } from "../crypto/core.js";
 import { encodeMaterialAttributes, ROOT_ID } from "../crypto/material.js";
+import { decodeKdf, kdfFields, type SlotKdf } from "./kdfs.js";
 import type { UnlockMethod } from "./methods.js";
 
 export const MAX_SLOTS = 8;
 export const RAW_KEY_LENGTH = 32;
-export const SALT_LENGTH = 32;
-/** Bounded before use: a tampered table must not make `open` weak, or hang. */
-export const PBKDF2_ITERATIONS = { minimum: 600_000, default: 600_000, maximum: 10_000_000 } as const;
-
-/** Key-derivation functions of slots. Codes never change their meaning. */
-export const SLOT_KDFS = { raw: 0, "PBKDF2-HMAC-SHA256": 1 } as const;
-
-export type SlotKdf = { name: "raw" } | { name: "PBKDF2-HMAC-SHA256"; salt: Uint8Array; iterations: number };
-
 export interface RootSlot {
   id: Id;
   kdf: SlotKdf;
@@ -43,18 +35,7 @@ export function encodeSlotTable(table: SlotTable): Uint8Array {
   return encodeCbor(
     cborMap(
       [1, table.rootVersion],
-      [
-        2,
-        table.slots.map(({ id, kdf, wrapped }) =>
-          cborMap(
-            [1, id],
-            [2, SLOT_KDFS[kdf.name]],
-            [3, kdf.name === "raw" ? undefined : kdf.salt],
-            [4, kdf.name === "raw" ? undefined : kdf.iterations],
-            [5, wrapped],
-          ),
-        ),
-      ],
+      [2, table.slots.map(({ id, kdf, wrapped }) => cborMap([1, id], ...kdfFields(kdf), [5, wrapped]))],
     ),
   );
 }
@@ -72,23 +53,6 @@ export function decodeSlotTable(body: Uint8Array): SlotTable {
   };
 }
 
-function decodeKdf(slot: CborReader): SlotKdf {
-  const code = slot.uint(2, 255);
-  if (code === SLOT_KDFS.raw) return { name: "raw" };
-  if (code !== SLOT_KDFS["PBKDF2-HMAC-SHA256"]) {
-    throw new KeyloomError("STORE_NEWER_FORMAT", { message: `a root slot has an unknown KDF (${code})` });
-  }
-  const iterations = slot.uint(4);
-  const { minimum, maximum } = PBKDF2_ITERATIONS;
-  if (iterations < minimum || iterations > maximum) {
-    throw new KeyloomError("UNLOCK_KDF_OUT_OF_BOUNDS", {
-      message: `a root slot asks for ${iterations} PBKDF2 iterations; ${minimum} to ${maximum} are accepted`,
-      iterations,
-    });
-  }
-  return { name: "PBKDF2-HMAC-SHA256", salt: slot.bytes(3, SALT_LENGTH), iterations };
-}
-
 /** What a slot's key may do: wrap and unwrap the root key. */
 function slotTemplate(id: Id): KeyTemplate {
   return {
@@ -104,9 +68,14 @@ export const ROOT_USAGES = USAGE.WRAP | USAGE.UNWRAP | USAGE.MAC_GENERATE | USAG
 
 function slotKey(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array): Handle {
   const template = slotTemplate(id);
-  return kdf.name === "raw"
-    ? vault.import(template, secret)
-    : vault.deriveFromPassword(template, secret, kdf.salt, kdf.iterations);
+  switch (kdf.name) {
+    case "raw":
+      return vault.import(template, secret);
+    case "PBKDF2-HMAC-SHA256":
+      return vault.deriveFromPassword(template, secret, kdf.salt, kdf.iterations);
+    case "Argon2id":
+      return vault.deriveFromPasswordArgon2id(template, secret, kdf.salt, kdf);
+  }
 }
 
 /** Wraps the root key for one way to unlock. The caller wipes `secret`. */

@@ -286,7 +286,7 @@ describe("bad input", () => {
     const list = (): Promise<Ran> =>
       at.bare(["list", "--store", `lmdb:${folder}`], { env: { KEYLOOM_PASSPHRASE: "secret" } });
     expect((await list()).code).toBe(0);
-    await edit(keyspace.unlockSlots(), (body) => (body.get(2) as Map<number, number>[])[0]!.set(4, 1));
+    await edit(keyspace.unlockSlots(), (body) => (body.get(2) as Map<number, number>[])[0]!.set(6, 1));
     expectRefusal(await list(), "UNLOCK_KDF_OUT_OF_BOUNDS", "integrity");
     await edit(keyspace.header(), (body) => body.set(1, 2));
     expectRefusal(await list(), "STORE_NEWER_FORMAT", "failed");

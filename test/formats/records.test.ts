@@ -212,7 +212,10 @@ describe("a manager", () => {
   it("says the same of a slot for a passphrase, before it derives anything from one", async () => {
     const other = new MemorySpace();
     const storage = memoryStorage({ space: other });
-    const made = await KeyManager.open({ storage, unlock: passphrase("pass") });
+    const made = await KeyManager.open({
+      storage,
+      unlock: passphrase("pass", { kdf: "PBKDF2-HMAC-SHA256" }),
+    });
     await made.close();
     const key = keyspace.unlockSlots();
     const value = (await memoryStorage({ space: other }).get(key))!.value.slice();

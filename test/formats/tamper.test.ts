@@ -220,9 +220,10 @@ describe("a store that is not what it seems", () => {
     { timeout: 30_000 },
     async () => {
       const space = new MemorySpace();
-      const keys = await KeyManager.open({ storage: memoryStorage({ space }), unlock: passphrase("right") });
+      const pbkdf2 = passphrase("right", { kdf: "PBKDF2-HMAC-SHA256" });
+      const keys = await KeyManager.open({ storage: memoryStorage({ space }), unlock: pbkdf2 });
       await keys.close();
-      const again = (unlock = passphrase("right")): Promise<KeyManager> =>
+      const again = (unlock = pbkdf2): Promise<KeyManager> =>
         KeyManager.open({ storage: memoryStorage({ space }), unlock });
       await (await again()).close();
       expect(await codeOf(again(passphrase("wrong")))).toBe("UNLOCK_FAILED");
