@@ -4,7 +4,7 @@ import { encodeAttributes, type KeyTemplate } from "../../bindings/attributes.js
 import { loadCoreWith } from "../../bindings/load.js";
 import type { Handle, Vault } from "../../bindings/vault.js";
 import { decodeIntake, encodeIntake, leafInput, type IntakeBody } from "../../sdk/audit/event.js";
-import { encodeMaterialAttributes, materialBody, splitMaterial } from "../../sdk/crypto/material.js";
+import { encodeMaterialAttributes, materialBody, ROOT_ID, splitMaterial } from "../../sdk/crypto/material.js";
 import {
   checkRecords,
   openRecords,
@@ -20,6 +20,7 @@ import {
 } from "../../sdk/messages/age/stanza.js";
 import { openEnvelope, parseEnvelope, sealEnvelope } from "../../sdk/messages/envelope.js";
 import { idOfKey, keyspace, parseMaterialKey } from "../../sdk/storage/keyspace.js";
+import { decodeSlotTable, encodeSlotTable, makeSlot, openSlot, ROOT_USAGES } from "../../sdk/unlock/slots.js";
 import formats from "../vectors/formats/formats.json";
 import { makeFormats } from "./make-formats.js";
 import { ALL_CIPHER, ALL_MAC, ALL_WRAP, BUILDS, codeOf, hex, template, toHex } from "./support.js";
@@ -123,6 +124,20 @@ describe.each(BUILDS)("a stored format is written and read as its example, $name
       attributes.key,
       attributes.version,
     ]);
+  });
+
+  it("a slot with Argon2id, in its table", async () => {
+    const { rootKey, rootVersion, memoryKiB, passes, lanes, ...example } = formats.argon2idSlot;
+    const vault = await vaultWith(simd, example.nonce);
+    const root = vault.import(template(ROOT_USAGES, { id: ROOT_ID, version: rootVersion }), hex(rootKey));
+    const kdf = { name: "Argon2id", salt: hex(example.salt), memoryKiB, passes, lanes } as const;
+    const made = makeSlot(vault, hex(example.slot), kdf, hex(example.secret), root);
+    expect(toHex(encodeSlotTable({ rootVersion, slots: [made] }))).toBe(example.table);
+    const { slots } = decodeSlotTable(hex(example.table));
+    expect(slots).toEqual([made]);
+    const opened = openSlot(vault, rootVersion, slots[0]!, hex(example.secret))!;
+    expect(vault.mac(opened, hex(rootKey))).toEqual(vault.mac(root, hex(rootKey)));
+    expect(openSlot(vault, rootVersion, slots[0]!, hex(example.salt))).toBeNull();
   });
 
   it("envelope", async () => {

@@ -3,6 +3,7 @@
  * the library. `test/vectors/formats/formats.json` is what `makeFormats` returns.
  */
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { argon2id } from "@noble/hashes/argon2.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -107,6 +108,28 @@ export function makeFormats() {
   const attributes = concat([1, 1, 1, 1], number(12, 4), keyId, number(7, 4), kekId, number(3, 4));
   const wrapped = seal(kek, "wrap", nonce, attributes, key);
 
+  const slotId = bytes(16, 16);
+  const [secret, salt] = [utf8("correct horse"), bytes(32, 17)];
+  const argon2 = { m: 19_456, t: 2, p: 2 };
+  const rootId = concat(utf8("keyloom-root"), new Uint8Array(4));
+  // Wrap, unwrap, MAC-generate, MAC-verify; version 1 under the slot's version 1.
+  const rootAttributes = concat([1, 1, 1, 0], number(432, 4), rootId, number(1, 4), slotId, number(1, 4));
+  const slotKey = argon2id(secret, salt, { ...argon2, dkLen: 32 });
+  const slotTable = cbor({
+    1: 1,
+    2: [
+      {
+        1: slotId,
+        2: 2,
+        3: salt,
+        4: argon2.t,
+        5: seal(slotKey, "wrap", nonce, rootAttributes, rootKey),
+        6: argon2.m,
+        7: argon2.p,
+      },
+    ],
+  });
+
   const header = concat([1], keyId, number(7, 4));
   const [aad, plaintext] = [utf8("invoice 42"), utf8("forty-two euros")];
   const stanza = `-> keyloom.dev/managed-key ${uuid(keyId)} 7`;
@@ -201,6 +224,18 @@ export function makeFormats() {
       1,
       cbor({ 1: 1, 2: [] }),
     ),
+    argon2idSlot: {
+      rootKey: toHex(rootKey),
+      rootVersion: 1,
+      slot: toHex(slotId),
+      secret: toHex(secret),
+      salt: toHex(salt),
+      memoryKiB: argon2.m,
+      passes: argon2.t,
+      lanes: argon2.p,
+      nonce: toHex(nonce),
+      table: toHex(slotTable),
+    },
     envelope: {
       key: toHex(key),
       keyId: toHex(keyId),
