@@ -156,10 +156,11 @@ export const COMMANDS = {
     args: ["[NAME]"],
     about: "generate a key, or with --count many",
     options: {
-      algorithm: { type: "string", about: "XChaCha20-Poly1305 (default) or HMAC-SHA256" },
+      algorithm: { type: "string", about: "XChaCha20-Poly1305 (default), HMAC-SHA256, Ed25519 or X25519" },
       usages: {
         type: "string",
-        about: "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify",
+        about:
+          "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify or sign,verify or agree",
       },
       under: { type: "string", about: "the wrapping key; default: the root key" },
       tag: { type: "string", multiple: true, about: "a tag; may be given several times" },

@@ -4,6 +4,8 @@ import { ALGORITHM, USAGE } from "./core.js";
 
 /** Usages by the names of the public API, with their bits (KMIP 2.1 §11.12, cryptographic usage mask). */
 export const USAGES = {
+  sign: USAGE.SIGN,
+  verify: USAGE.VERIFY,
   encrypt: USAGE.ENCRYPT,
   decrypt: USAGE.DECRYPT,
   wrap: USAGE.WRAP,
@@ -11,6 +13,7 @@ export const USAGES = {
   "mac-generate": USAGE.MAC_GENERATE,
   "mac-verify": USAGE.MAC_VERIFY,
   derive: USAGE.DERIVE,
+  agree: USAGE.AGREE,
 } as const;
 
 export type Usage = keyof typeof USAGES;
@@ -36,6 +39,18 @@ export const ALGORITHMS = {
     materialBytes: 32,
     usages: ["mac-generate", "mac-verify"],
     defaultUsages: ["mac-generate", "mac-verify"],
+  },
+  Ed25519: {
+    id: ALGORITHM.ED25519,
+    materialBytes: 32,
+    usages: ["sign", "verify"],
+    defaultUsages: ["sign", "verify"],
+  },
+  X25519: {
+    id: ALGORITHM.X25519,
+    materialBytes: 32,
+    usages: ["agree"],
+    defaultUsages: ["agree"],
   },
 } as const satisfies Record<string, AlgorithmRow>;
 

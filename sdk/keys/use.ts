@@ -8,6 +8,8 @@ import type { KeyRecord, KeyVersion } from "./record.js";
 
 /** Protecting usages create something new; processing ones read what was protected before. */
 export const USE_KINDS = {
+  sign: "protect",
+  verify: "process",
   encrypt: "protect",
   decrypt: "process",
   wrap: "protect",
@@ -15,6 +17,8 @@ export const USE_KINDS = {
   "mac-generate": "protect",
   "mac-verify": "process",
   derive: "protect",
+  // Opening what was sent to a key is as old as the key: a deactivated one may still do it.
+  agree: "process",
 } as const satisfies Record<Usage, UseKind>;
 
 function refuse(record: KeyRecord, usage: Usage, reason: string, more: object = {}): KeyloomError {
