@@ -14,6 +14,12 @@ export const ALGORITHM = {
   ED25519: 6,
   /** The material is a scalar (RFC 7748). */
   X25519: 7,
+  /** Wraps other keys with AES-KW (RFC 3394), and does nothing else. */
+  A256KW: 8,
+  /** The same with AES-KWP (RFC 5649). */
+  A256KWP: 9,
+  /** The same with AES-256-GCM-SIV (RFC 8452). */
+  A256GCMSIV: 10,
 } as const;
 
 /** Usage bits: KMIP 2.1's cryptographic usage mask. */
@@ -35,12 +41,39 @@ export const ID_LENGTH = 16;
 export const ATTRIBUTES_LENGTH = 48;
 export const ATTRIBUTES_FORMAT = 1;
 /** Wrap algorithms by their id in attributes. */
-export const WRAP_ALGORITHM = { XCHACHA20_POLY1305: 1 } as const;
-/** What wrapping adds to a key: commitment (32), nonce (24), tag (16). */
-export const WRAP_OVERHEAD = 72;
+export const WRAP_ALGORITHM = { XCHACHA20_POLY1305: 1, AES_KW: 2, AES_KWP: 3, AES_GCM_SIV: 4 } as const;
+type WrapAlgorithm = (typeof WRAP_ALGORITHM)[keyof typeof WRAP_ALGORITHM];
 
-export function wrappedLength(materialLength: number): number {
-  return WRAP_OVERHEAD + materialLength;
+/** The wrap algorithm of a wrapping key, by the key's algorithm. */
+const WRAP_ALGORITHMS: Readonly<Record<number, WrapAlgorithm>> = {
+  [ALGORITHM.XCHACHA20_POLY1305]: WRAP_ALGORITHM.XCHACHA20_POLY1305,
+  [ALGORITHM.A256KW]: WRAP_ALGORITHM.AES_KW,
+  [ALGORITHM.A256KWP]: WRAP_ALGORITHM.AES_KWP,
+  [ALGORITHM.A256GCMSIV]: WRAP_ALGORITHM.AES_GCM_SIV,
+};
+
+/**
+ * The wrap algorithm of a wrapping key of this algorithm.
+ *
+ * @throws {CoreError} `CORE_INVALID_PARAMETER` for an algorithm that doesn't wrap
+ */
+export function wrapAlgorithmOf(algorithm: number): WrapAlgorithm {
+  const wrap = WRAP_ALGORITHMS[algorithm];
+  if (wrap !== undefined) return wrap;
+  throw new CoreError("CORE_INVALID_PARAMETER", {
+    message: `keys of algorithm ${algorithm} wrap no others`,
+    algorithm,
+  });
+}
+
+/** What wrapping adds to a key: commitment (32), then nonce and tag, or a MAC (32) and AES-KW's check (8). */
+const WRAP_OVERHEAD: Readonly<Record<WrapAlgorithm, number>> = { 1: 72, 2: 72, 3: 72, 4: 60 };
+
+export function wrappedLength(
+  materialLength: number,
+  wrap: WrapAlgorithm = WRAP_ALGORITHM.XCHACHA20_POLY1305,
+): number {
+  return WRAP_OVERHEAD[wrap] + materialLength;
 }
 
 /** What a new key is to be. */
@@ -83,6 +116,7 @@ function checkUnsigned(value: unknown, maximum: number, what: string): void {
  *
  * @param kekId - 16 bytes, the wrapping key's id
  * @param out - written at `offset`; a new array where absent
+ * @param wrap - the wrapping key's wrap algorithm
  */
 export function encodeAttributes(
   template: KeyTemplate,
@@ -90,10 +124,11 @@ export function encodeAttributes(
   kekVersion: number,
   out: Uint8Array = new Uint8Array(ATTRIBUTES_LENGTH),
   offset = 0,
+  wrap: number = WRAP_ALGORITHM.XCHACHA20_POLY1305,
 ): Uint8Array {
   const view = new DataView(out.buffer, out.byteOffset + offset, ATTRIBUTES_LENGTH);
   view.setUint8(0, ATTRIBUTES_FORMAT);
-  view.setUint8(1, WRAP_ALGORITHM.XCHACHA20_POLY1305);
+  view.setUint8(1, wrap);
   view.setUint8(2, template.algorithm);
   view.setUint8(3, template.exportable ? 1 : 0);
   view.setUint32(4, template.usages);

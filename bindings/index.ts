@@ -18,6 +18,8 @@ export {
   ATTRIBUTES_LENGTH,
   encodeAttributes,
   USAGE,
+  WRAP_ALGORITHM,
+  wrapAlgorithmOf,
   wrappedLength,
   type KeyTemplate,
 } from "./attributes.js";

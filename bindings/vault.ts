@@ -5,7 +5,6 @@ import {
   checkTemplate,
   encodeAttributes,
   ID_LENGTH,
-  WRAP_OVERHEAD,
   type KeyTemplate,
 } from "./attributes.js";
 import type { Instance } from "./instantiate.js";
@@ -191,10 +190,11 @@ function exactly(value: Uint8Array, length: number, what: string): void {
   });
 }
 
-function wrappedSize(wrapped: Uint8Array, count: number): number {
+/** The length of one of `count` wrapped keys, to each of which wrapping added `overhead` bytes. */
+function wrappedSize(wrapped: Uint8Array, count: number, overhead: number): number {
   bytes(wrapped, "wrapped");
-  const each = count === 0 ? WRAP_OVERHEAD : wrapped.length / count;
-  if (Number.isInteger(each) && each >= WRAP_OVERHEAD) return each;
+  const each = count === 0 ? overhead : wrapped.length / count;
+  if (Number.isInteger(each) && each >= overhead) return each;
   throw new CoreError("CORE_INVALID_LENGTH", {
     message: `wrapped can't be divided into ${count} wrapped keys`,
   });
@@ -225,6 +225,9 @@ function materialLength(algorithm: number | undefined): number {
 }
 
 export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vault {
+  /** What wrapping under a key adds to a key's length: it depends on the wrapping key's algorithm. */
+  const overheadOf = (kek: Handle): number => checkHandle(abi.vaultOverhead(kek));
+
   const make = (
     template: KeyTemplate,
     call: (flags: number, id: number) => number,
@@ -347,7 +350,8 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
     unwrap(kek, attributes, wrapped) {
       handle(kek);
       exactly(attributes, ATTRIBUTES_LENGTH, "attributes");
-      const length = wrappedSize(wrapped, 1) - WRAP_OVERHEAD;
+      const overhead = overheadOf(kek);
+      const length = wrappedSize(wrapped, 1, overhead) - overhead;
       if (length > 64) throw errorOfStatus(AUTHENTICATION_FAILED);
       staging.begin(ATTRIBUTES_LENGTH + wrapped.length, 3);
       const attributesAt = staging.put(attributes);
@@ -390,7 +394,7 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       handle(kek);
       attributesOf(attributes, count);
       const length = materialLength(attributes[2]);
-      const size = length + WRAP_OVERHEAD;
+      const size = length + overheadOf(kek);
       const result = new Uint8Array(count * size);
       pieces(count, ATTRIBUTES_LENGTH + size, (from, n) => {
         staging.begin(n * (ATTRIBUTES_LENGTH + size), 2);
@@ -407,7 +411,7 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       for (const key of keys) handle(key);
       if (keys.length === 0) return new Uint8Array(0);
       const length = checkHandle(abi.vaultLength(keys[0]!));
-      const size = length + WRAP_OVERHEAD;
+      const size = length + overheadOf(kek);
       const result = new Uint8Array(keys.length * size);
       pieces(keys.length, 4 + size, (from, n) => {
         staging.begin(n * (4 + size), 2);
@@ -422,14 +426,15 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
     openCheckBatch(kek, attributes, wrapped, count) {
       handle(kek);
       attributesOf(attributes, count);
-      const size = wrappedSize(wrapped, count);
+      const overhead = overheadOf(kek);
+      const size = wrappedSize(wrapped, count, overhead);
       const statuses = new Uint8Array(count);
       pieces(count, ATTRIBUTES_LENGTH + size + 1, (from, n) => {
         staging.begin(n * (ATTRIBUTES_LENGTH + size + 1), 3);
         const attributesAt = putAttributes(attributes, from, n);
         const wrappedAt = staging.put(wrapped.subarray(from * size, (from + n) * size));
         const out = staging.reserve(n);
-        check(abi.vaultOpenCheck(kek, attributesAt, wrappedAt, n, size - WRAP_OVERHEAD, out));
+        check(abi.vaultOpenCheck(kek, attributesAt, wrappedAt, n, size - overhead, out));
         staging.takeInto(out, n, statuses, from);
       });
       return failures(statuses);
@@ -439,15 +444,19 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       handle(oldKek);
       handle(newKek);
       attributesOf(attributes, count);
-      const size = wrappedSize(wrapped, count);
+      const overhead = overheadOf(oldKek);
+      const oldSize = wrappedSize(wrapped, count, overhead);
+      const length = oldSize - overhead;
+      const size = length + overheadOf(newKek);
       const result = new Uint8Array(count * size);
       const statuses = new Uint8Array(count);
-      pieces(count, ATTRIBUTES_LENGTH + 2 * size + 1, (from, n) => {
-        staging.begin(n * (ATTRIBUTES_LENGTH + 2 * size + 1), 3);
+      const each = ATTRIBUTES_LENGTH + oldSize + size + 1;
+      pieces(count, each, (from, n) => {
+        staging.begin(n * each, 3);
         const attributesAt = putAttributes(attributes, from, n);
-        const wrappedAt = staging.put(wrapped.subarray(from * size, (from + n) * size));
+        const wrappedAt = staging.put(wrapped.subarray(from * oldSize, (from + n) * oldSize));
         const out = staging.reserve(n * (size + 1));
-        check(abi.vaultRewrap(oldKek, newKek, attributesAt, wrappedAt, n, size - WRAP_OVERHEAD, out));
+        check(abi.vaultRewrap(oldKek, newKek, attributesAt, wrappedAt, n, length, out));
         staging.takeInto(out, n * size, result, from * size);
         staging.takeInto(out + n * size, n, statuses, from);
       });
@@ -460,7 +469,7 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       infoOf(infoLength);
       attributesOf(attributes, count);
       exactly(infos, infoLength * count, "infos");
-      const size = 32 + WRAP_OVERHEAD;
+      const size = 32 + overheadOf(kek);
       const result = new Uint8Array(count * size);
       pieces(count, ATTRIBUTES_LENGTH + infoLength + size, (from, n) => {
         staging.begin(n * (ATTRIBUTES_LENGTH + infoLength + size), 3);

@@ -1,19 +1,32 @@
 /** Wrapping and deriving keys under keys. */
-import { FAIL_RANGE, OK } from "../abi";
+import { FAIL_RANGE, FAIL_STALE, OK } from "../abi";
 import { finish, fits, inStaging, MAX_COUNT } from "../memory/wipe";
 import { MAX_KEY, slotOf } from "../vault/slots";
 import * as wrap from "../vault/wrap";
+import { ATTRIBUTES, overheadOf } from "../vault/wrap-algorithms";
 
-/** `length`: of the keys' material. `out`: `count` × (`length` + 72) bytes. */
+/** What wrapping under a key adds to a key's length; 0 for a handle that is stale. */
+function overhead(kek: u32): u64 {
+  const slot = slotOf(kek);
+  return slot == 0 ? 0 : overheadOf(slot);
+}
+
+/** What wrapping under a key adds to a key's length, or a negated status. */
+export function vaultOverhead(kek: u32): i32 {
+  const slot = slotOf(kek);
+  return slot == 0 ? -FAIL_STALE : <i32>overheadOf(slot);
+}
+
+/** `length`: of the keys' material. `out`: `count` × (`length` + overhead) bytes. */
 export function vaultGenerateAndWrap(kek: u32, attributes: usize, count: i32, length: i32, out: usize): i32 {
-  const outLength = (<u64>length + wrap.OVERHEAD) * count;
+  const outLength = (<u64>length + overhead(kek)) * count;
   if (!validBatch(attributes, count, length, out, outLength)) return finish(FAIL_RANGE, out, 0);
   return finish(wrap.generateAndWrap(slotOf(kek), attributes, count, length, out), out, outLength);
 }
 
 /** `handles`: `count` × u32, little-endian. */
 export function vaultWrap(kek: u32, handles: usize, count: i32, length: i32, out: usize): i32 {
-  const outLength = (<u64>length + wrap.OVERHEAD) * count;
+  const outLength = (<u64>length + overhead(kek)) * count;
   if (
     !fits(count | length) ||
     count > MAX_COUNT ||
@@ -30,8 +43,8 @@ export function vaultUnwrap(kek: u32, attributes: usize, wrapped: usize, length:
   if (
     !fits(length) ||
     length > MAX_KEY ||
-    !inStaging(attributes, wrap.ATTRIBUTES) ||
-    !inStaging(wrapped, <u64>length + wrap.OVERHEAD)
+    !inStaging(attributes, ATTRIBUTES) ||
+    !inStaging(wrapped, <u64>length + overhead(kek))
   ) {
     return -finish(FAIL_RANGE, end, 0);
   }
@@ -51,14 +64,14 @@ export function vaultOpenCheck(
 ): i32 {
   if (
     !validBatch(attributes, count, length, out, count) ||
-    !inStaging(wrapped, (<u64>length + wrap.OVERHEAD) * count)
+    !inStaging(wrapped, (<u64>length + overhead(kek)) * count)
   ) {
     return finish(FAIL_RANGE, out, 0);
   }
   return finish(wrap.openCheck(slotOf(kek), attributes, wrapped, count, length, out), out, count);
 }
 
-/** `out`: `count` × (`length` + 72) bytes, then `count` status bytes. */
+/** `out`: `count` × (`length` + the new key's overhead) bytes, then `count` status bytes. */
 export function vaultRewrap(
   oldKek: u32,
   newKek: u32,
@@ -68,8 +81,8 @@ export function vaultRewrap(
   length: i32,
   out: usize,
 ): i32 {
-  const size = (<u64>length + wrap.OVERHEAD) * count;
-  const outLength = size + count;
+  const size = (<u64>length + overhead(oldKek)) * count;
+  const outLength = (<u64>length + overhead(newKek) + 1) * count;
   if (!validBatch(attributes, count, length, out, outLength) || !inStaging(wrapped, size)) {
     return finish(FAIL_RANGE, out, 0);
   }
@@ -82,7 +95,7 @@ export function vaultDerive(parent: u32, attributes: usize, info: usize, infoLen
   if (
     !fits(infoLength) ||
     infoLength > wrap.MAX_INFO ||
-    !inStaging(attributes, wrap.ATTRIBUTES) ||
+    !inStaging(attributes, ATTRIBUTES) ||
     !inStaging(info, infoLength)
   ) {
     return -finish(FAIL_RANGE, end, 0);
@@ -92,7 +105,7 @@ export function vaultDerive(parent: u32, attributes: usize, info: usize, infoLen
   return handle;
 }
 
-/** `out`: `count` × 104 bytes. */
+/** `out`: `count` × (32 + overhead) bytes. */
 export function vaultDeriveAndWrap(
   parent: u32,
   kek: u32,
@@ -102,7 +115,7 @@ export function vaultDeriveAndWrap(
   count: i32,
   out: usize,
 ): i32 {
-  const outLength = (<u64>32 + wrap.OVERHEAD) * count;
+  const outLength = (<u64>32 + overhead(kek)) * count;
   if (
     !validBatch(attributes, count, infoLength < 0 ? -1 : 0, out, outLength) ||
     infoLength > wrap.MAX_INFO ||
@@ -127,7 +140,7 @@ function validBatch(attributes: usize, count: i32, length: i32, out: usize, outL
     fits(count | length) &&
     count <= MAX_COUNT &&
     length <= MAX_KEY &&
-    inStaging(attributes, <u64>count * wrap.ATTRIBUTES) &&
+    inStaging(attributes, <u64>count * ATTRIBUTES) &&
     inStaging(out, outLength)
   );
 }

@@ -17,6 +17,13 @@ export const WRAP_COMMIT: usize = memory.data<u8>([
 ], 1);
 export const WRAP_COMMIT_LENGTH: i32 = 22;
 
+/** "keyloom/v1/wrap/mac" */
+// prettier-ignore
+export const WRAP_MAC: usize = memory.data<u8>([
+  107, 101, 121, 108, 111, 111, 109, 47, 118, 49, 47, 119, 114, 97, 112, 47, 109, 97, 99,
+], 1);
+export const WRAP_MAC_LENGTH: i32 = 19;
+
 /** "keyloom/v1/message/enc" */
 // prettier-ignore
 export const MESSAGE_ENC: usize = memory.data<u8>([

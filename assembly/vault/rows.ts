@@ -7,23 +7,19 @@ import { FAIL_LENGTH, FAIL_RANDOM, OK } from "../abi";
 import { macMessages } from "../mac/hmac-sha256";
 import { recordCheck } from "../mac/record-mac";
 import { VAULT_SCRATCH, VAULT_SCRATCH_SIZE } from "../memory/layout";
-import { hostRandom } from "./random";
 import { MAC_GENERATE, MAC_VERIFY, requireUsage, UNWRAP, WRAP } from "./slots";
 import { recordMid } from "./subkeys";
 import {
-  ATTRIBUTES,
-  copyWords,
+  drawNonces,
   NEW_ATTRIBUTES,
-  NONCE,
   openPiece,
-  OVERHEAD,
   PIECE,
-  RANDOM,
   sealPiece,
   setKek,
   STATUSES,
   wipe as wipeKeys,
 } from "./wrap";
+import { ATTRIBUTES, copyWords, overheadOf, wrapIdOf } from "./wrap-algorithms";
 
 const MAC: usize = 32;
 const DIGEST: usize = 32;
@@ -126,8 +122,10 @@ export function moveRows(
   if (status == OK) status = requireUsage(oldKek, UNWRAP);
   if (status == OK) status = requireUsage(newKek, WRAP);
   if (status != OK) return status;
-  const length = <i32>stride - <i32>(ROW_WRAPPED + OVERHEAD + MAC);
-  if (length <= 0 || length > 32) return FAIL_LENGTH;
+  const overhead = overheadOf(oldKek);
+  const length = <i32>stride - <i32>(ROW_WRAPPED + overhead + MAC);
+  // Rows stay where they are, so both wrappings must be of one length.
+  if (length <= 0 || length > 32 || overhead != overheadOf(newKek)) return FAIL_LENGTH;
   begin(mac, stride);
   const digests = rows + <usize>count * stride;
   const statuses = digests + <usize>count * DIGEST;
@@ -159,7 +157,7 @@ function movePiece(
     attributesOfRow(row, NEW_ATTRIBUTES + <usize>i * ATTRIBUTES);
   }
   openPiece(oldKek, NEW_ATTRIBUTES, rows + ROW_WRAPPED, stride, length, count);
-  if (hostRandom(RANDOM, count * <i32>NONCE) != 0) return FAIL_RANDOM;
+  if (drawNonces(newKek, count) != OK) return FAIL_RANDOM;
   for (let i = 0; i < count; i++) {
     const row = rows + <usize>i * stride;
     const unopened: u8 = load<u8>(STATUSES + <usize>i) != 0 ? ROW_UNOPENED : 0;
@@ -167,6 +165,7 @@ function movePiece(
     setKek(NEW_ATTRIBUTES + <usize>i * ATTRIBUTES, newKek);
     copyWords(newKek + 16, 16, row + ROW_KEK);
     store<u32>(row, bswap(load<u32>(newKek, 12)), ROW_KEK_VERSION);
+    store<u8>(row, wrapIdOf(newKek), ROW_ATTRIBUTES + 1);
     store<u64>(row, bswap(bswap(load<u64>(row, ROW_HEAD)) + 1), ROW_HEAD);
   }
   sealPiece(newKek, NEW_ATTRIBUTES, length, count, rows + ROW_WRAPPED, stride);

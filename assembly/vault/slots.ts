@@ -29,6 +29,9 @@ export const ALGORITHM_AGE_FILE_KEY: u32 = 4;
 export const ALGORITHM_AGE_PAYLOAD_KEY: u32 = 5;
 export const ALGORITHM_ED25519: u32 = 6;
 export const ALGORITHM_X25519: u32 = 7;
+export const ALGORITHM_A256KW: u32 = 8;
+export const ALGORITHM_A256KWP: u32 = 9;
+export const ALGORITHM_A256GCMSIV: u32 = 10;
 
 export const SIGN: u32 = 0x1;
 export const VERIFY: u32 = 0x2;
@@ -56,7 +59,7 @@ let cursor: i32 = 0;
 /** The material's length of an algorithm, 0 for one that doesn't exist. */
 export function materialLength(algorithm: u32): i32 {
   if (algorithm == ALGORITHM_AGE_FILE_KEY) return 16;
-  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_X25519 ? 32 : 0;
+  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_A256GCMSIV ? 32 : 0;
 }
 
 /** Is this an algorithm of keys that are stored? Those of age files live and die with one file. */
@@ -77,6 +80,7 @@ export function usagesFit(algorithm: u32, usages: u32, flags: u32): bool {
   }
   if (algorithm == ALGORITHM_ED25519) return (usages & ~(SIGN | VERIFY)) == 0;
   if (algorithm == ALGORITHM_HMAC_SHA256) return (usages & ~(MAC_BITS | DERIVE)) == 0;
+  if (algorithm >= ALGORITHM_A256KW) return (usages & ~WRAP_BITS) == 0;
   return usages == 0;
 }
 

@@ -21,6 +21,8 @@ import {
   WRAP_COMMIT_LENGTH,
   WRAP_ENC,
   WRAP_ENC_LENGTH,
+  WRAP_MAC,
+  WRAP_MAC_LENGTH,
 } from "./labels";
 import { MATERIAL, SUBKEYS_AT } from "./slots";
 
@@ -28,11 +30,11 @@ const PRK: usize = VAULT_SCRATCH;
 const MID: usize = VAULT_SCRATCH + 32;
 const MID_LENGTH: usize = 64;
 
-/** Groups of cached subkeys. A key either wraps or encrypts, so those two share a place. */
+/** Groups of cached subkeys. A key either wraps or encrypts, so what is for the one shares a place with what is for the other. */
 const WRAP_OR_MESSAGE: u8 = 2;
-const AGE: u8 = 4;
+const WRAP_MAC_OR_AGE: u8 = 4;
 const RECORD: u8 = 8;
-const AGE_AT: usize = SUBKEYS_AT + 64;
+const WRAP_MAC_OR_AGE_AT: usize = SUBKEYS_AT + 64;
 const RECORD_AT: usize = SUBKEYS_AT + 128;
 
 /** Begins deriving from a slot's material: its PRK's midstate is in MID. */
@@ -85,19 +87,29 @@ export function messageKeys(slot: usize): usize {
 
 /** The AEAD key and the commitment for age file keys. */
 export function ageKeys(slot: usize): usize {
-  return pair(slot, AGE, AGE_AT, AGE_ENC, AGE_ENC_LENGTH, AGE_COMMIT, AGE_COMMIT_LENGTH);
+  return pair(slot, WRAP_MAC_OR_AGE, WRAP_MAC_OR_AGE_AT, AGE_ENC, AGE_ENC_LENGTH, AGE_COMMIT, AGE_COMMIT_LENGTH);
+}
+
+/** One subkey of 32 bytes. */
+function single(slot: usize, group: u8, at: usize, label: usize, length: i32): usize {
+  const cached = load<u8>(slot, 4);
+  if ((cached & group) == 0) {
+    begin(slot);
+    hkdfExpand(MID, label, length, slot + at, 32);
+    end();
+    store<u8>(slot, cached | group, 4);
+  }
+  return slot + at;
+}
+
+/** The MAC key of a wrapping key whose algorithm has no associated data. */
+export function wrapMac(slot: usize): usize {
+  return single(slot, WRAP_MAC_OR_AGE, WRAP_MAC_OR_AGE_AT, WRAP_MAC, WRAP_MAC_LENGTH);
 }
 
 /** Writes the HMAC midstate of the record-MAC subkey to `mid`, 64 bytes. The caller wipes it. */
 export function recordMid(slot: usize, mid: usize): void {
-  const cached = load<u8>(slot, 4);
-  if ((cached & RECORD) == 0) {
-    begin(slot);
-    hkdfExpand(MID, RECORD_MAC, RECORD_MAC_LENGTH, slot + RECORD_AT, 32);
-    end();
-    store<u8>(slot, cached | RECORD, 4);
-  }
-  hmacSha256Key(slot + RECORD_AT, 32, mid);
+  hmacSha256Key(single(slot, RECORD, RECORD_AT, RECORD_MAC, RECORD_MAC_LENGTH), 32, mid);
 }
 
 function uncachedMid(slot: usize, label: usize, length: i32, mid: usize): void {

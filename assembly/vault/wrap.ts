@@ -1,9 +1,8 @@
 /**
- * Wrapped keys: commitment (32) ‖ nonce (24) ‖ ciphertext (n) ‖ tag (16), XChaCha20-Poly1305, bound to 48 attribute
- * bytes. Batches go through scratch a piece at a time; plaintext keys are there for one piece only.
+ * Wrapped keys, bound to 48 attribute bytes; how they look, see `wrap-algorithms.ts`. Batches go through scratch a piece at
+ * a time; plaintext keys are there for one piece only.
  */
 import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_MISUSE, FAIL_RANDOM, FAIL_STALE, OK } from "../abi";
-import { aeadOpenBatch, aeadSealBatch } from "../cipher/aead-batch";
 import { hkdfExpand } from "../kdf/hkdf-sha256";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { hostRandom } from "./random";
@@ -22,26 +21,31 @@ import {
 } from "./slots";
 import { agreeMid } from "./curve";
 import { deriveMid, wrapKeys } from "./subkeys";
-
-export const ATTRIBUTES: usize = 48;
-const COMMIT: usize = 32;
-export const NONCE: usize = 24;
-const TAG: usize = 16;
-export const OVERHEAD: usize = COMMIT + NONCE + TAG;
+import {
+  ATTRIBUTES,
+  checkRecords,
+  COMMIT,
+  copyWords,
+  MAX_NONCE,
+  nonceLengthOf,
+  openRecords,
+  overheadOf,
+  sealRecords,
+  wrapIdOf,
+} from "./wrap-algorithms";
 
 const FORMAT: u8 = 1;
-const WRAP_XCHACHA20_POLY1305: u8 = 1;
 
 /** Records handled at once. Scratch: plaintext keys, random bytes, attributes, statuses, and a midstate with an info. */
 export const PIECE: i32 = 128;
 const KEYS: usize = VAULT_SCRATCH + 256;
 export const RANDOM: usize = KEYS + PIECE * 32;
-export const NEW_ATTRIBUTES: usize = RANDOM + PIECE * 24;
+export const NEW_ATTRIBUTES: usize = RANDOM + PIECE * <i32>MAX_NONCE;
 export const STATUSES: usize = NEW_ATTRIBUTES + PIECE * 48;
 const MID: usize = STATUSES + PIECE;
 const INFO: usize = MID + 64;
 export const MAX_INFO: i32 = 1024;
-const SCRATCH_USED: usize = PIECE * (32 + 24 + 48 + 1) + 64 + 8 + MAX_INFO;
+const SCRATCH_USED: usize = PIECE * (32 + <i32>MAX_NONCE + 48 + 1) + 64 + 8 + MAX_INFO;
 
 export function wipe(): void {
   memory.fill(KEYS, 0, SCRATCH_USED);
@@ -61,7 +65,7 @@ function usagesOf(attributes: usize): u32 {
 function namesKek(attributes: usize, kek: usize): bool {
   return (
     load<u8>(attributes) == FORMAT &&
-    load<u8>(attributes, 1) == WRAP_XCHACHA20_POLY1305 &&
+    load<u8>(attributes, 1) == wrapIdOf(kek) &&
     load<u64>(attributes, 28) == load<u64>(kek, 16) &&
     load<u64>(attributes, 36) == load<u64>(kek, 24) &&
     bswap(load<u32>(attributes, 44)) == load<u32>(kek, 12)
@@ -80,8 +84,9 @@ function wellFormed(attributes: usize, kek: usize, length: i32): bool {
   );
 }
 
-/** Writes wrapping key and version into attributes. */
+/** Writes wrapping key, version and wrap algorithm into attributes. */
 export function setKek(attributes: usize, kek: usize): void {
+  store<u8>(attributes, wrapIdOf(kek), 1);
   copyWords(kek + 16, 16, attributes + 28);
   store<u32>(attributes, bswap(load<u32>(kek, 12)), 44);
 }
@@ -89,7 +94,6 @@ export function setKek(attributes: usize, kek: usize): void {
 /** The attributes of a key in a slot. */
 function attributesOfSlot(slot: usize, kek: usize, out: usize): void {
   store<u8>(out, FORMAT);
-  store<u8>(out, WRAP_XCHACHA20_POLY1305, 1);
   store<u8>(out, load<u8>(slot, 5), 2);
   store<u8>(out, load<u8>(slot, 6), 3);
   store<u32>(out, bswap(load<u32>(slot, 8)), 4);
@@ -98,10 +102,10 @@ function attributesOfSlot(slot: usize, kek: usize, out: usize): void {
   setKek(out, kek);
 }
 
-/** Copies a few 8-byte words: `memory.copy` is a call of the host for as little as this. */
-@inline
-export function copyWords(from: usize, length: usize, to: usize): void {
-  for (let i: usize = 0; i < length; i += 8) store<u64>(to + i, load<u64>(from + i));
+/** Draws the nonces of `count` records into RANDOM. @returns OK, or FAIL_RANDOM */
+export function drawNonces(kek: usize, count: i32): i32 {
+  const length = count * <i32>nonceLengthOf(kek);
+  return length == 0 || hostRandom(RANDOM, length) == 0 ? OK : FAIL_RANDOM;
 }
 
 /**
@@ -116,27 +120,16 @@ export function sealPiece(
   out: usize,
   stride: usize,
 ): void {
-  const subkeys = wrapKeys(kek);
-  for (let i = 0; i < count; i++) {
-    const record = out + <usize>i * stride;
-    copyWords(subkeys + 32, COMMIT, record);
-    copyWords(RANDOM + <usize>i * NONCE, NONCE, record + COMMIT);
-  }
-  aeadSealBatch(
-    true,
-    subkeys,
-    out + COMMIT,
-    stride,
-    attributes,
-    ATTRIBUTES,
-    ATTRIBUTES,
-    KEYS,
-    length,
-    length,
-    out + COMMIT + NONCE,
-    stride,
-    count,
-  );
+  sealRecords(kek, attributes, RANDOM, KEYS, length, count, out, stride);
+}
+
+/** Draws `count` keys into KEYS, and nonces for them. */
+function drawKeys(kek: usize, length: i32, count: i32): i32 {
+  // Keys lie right before the nonces, so with full-length keys one call of the host draws both.
+  const both = length == 32 && count == PIECE;
+  const drawn = both ? PIECE * (32 + <i32>nonceLengthOf(kek)) : count * length;
+  if (hostRandom(KEYS, drawn) != 0) return FAIL_RANDOM;
+  return both ? OK : drawNonces(kek, count);
 }
 
 /** 1 where two commitments differ; the time doesn't depend on where. */
@@ -167,33 +160,22 @@ export function openPiece(
     const malformed: u8 = wellFormed(attributes + <usize>i * ATTRIBUTES, kek, <i32>length) ? 0 : 1;
     store<u8>(STATUSES + <usize>i, foreign | malformed);
   }
-  // Commitments first: a record made for another key is not even tried. What is left opens in runs.
+  checkRecords(kek, attributes, wrapped, stride, length, count, STATUSES);
+  // Commitments and MACs first: a record made for another key is not even tried. What is left opens in runs.
   for (let from = 0; from < count; ) {
-    if (load<u8>(STATUSES + <usize>from) != 0) {
-      memory.fill(KEYS + <usize>from * length, 0, length);
+    const statuses = STATUSES + <usize>from;
+    const keys = KEYS + <usize>from * length;
+    if (load<u8>(statuses) != 0) {
+      memory.fill(keys, 0, length);
       failed++;
       from++;
       continue;
     }
     let end = from + 1;
     while (end < count && load<u8>(STATUSES + <usize>end) == 0) end++;
+    const ownAttributes = attributes + <usize>from * ATTRIBUTES;
     const first = wrapped + <usize>from * stride;
-    failed += aeadOpenBatch(
-      true,
-      subkeys,
-      first + COMMIT,
-      stride,
-      attributes + <usize>from * ATTRIBUTES,
-      ATTRIBUTES,
-      ATTRIBUTES,
-      first + COMMIT + NONCE,
-      stride,
-      length,
-      KEYS + <usize>from * length,
-      length,
-      end - from,
-      STATUSES + <usize>from,
-    );
+    failed += openRecords(kek, ownAttributes, first, stride, length, end - from, keys, statuses);
     from = end;
   }
   return failed;
@@ -201,39 +183,26 @@ export function openPiece(
 
 /** Generates and wraps keys whose attributes are given. All have one length. */
 export function generateAndWrap(kek: usize, attributes: usize, count: i32, length: i32, out: usize): i32 {
-  const status = requireUsage(kek, WRAP);
+  let status = requireUsage(kek, WRAP);
   if (status != OK) return status;
-  const stride = OVERHEAD + <usize>length;
   for (let i = 0; i < count; i++) {
     if (!wellFormed(attributes + <usize>i * ATTRIBUTES, kek, length)) return FAIL_MISUSE;
   }
+  const stride = overheadOf(kek) + <usize>length;
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
-    // Keys lie right before the nonces, so with full-length keys one call of the host draws both.
-    const drawn =
-      length == 32 && piece == PIECE
-        ? hostRandom(KEYS, PIECE * 56)
-        : hostRandom(KEYS, piece * length) | hostRandom(RANDOM, piece * <i32>NONCE);
-    if (drawn != 0) {
-      wipe();
-      return FAIL_RANDOM;
-    }
-    sealPiece(
-      kek,
-      attributes + <usize>done * ATTRIBUTES,
-      length,
-      piece,
-      out + <usize>done * stride,
-      stride,
-    );
+    const from = <usize>done;
+    status = drawKeys(kek, length, piece);
+    if (status != OK) break;
+    sealPiece(kek, attributes + from * ATTRIBUTES, length, piece, out + from * stride, stride);
   }
   wipe();
-  return OK;
+  return status;
 }
 
 /** Wraps keys that live in slots, `handles` × u32. All have one length. */
 export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32, out: usize): i32 {
-  const status = requireUsage(kek, WRAP);
+  let status = requireUsage(kek, WRAP);
   if (status != OK) return status;
   for (let i = 0; i < count; i++) {
     const slot = slotOf(load<u32>(handles + <usize>i * 4));
@@ -241,13 +210,11 @@ export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32,
     if (!isManaged(load<u8>(slot, 5))) return FAIL_MISUSE;
     if (load<u8>(slot, 7) != length) return FAIL_LENGTH;
   }
-  const stride = OVERHEAD + <usize>length;
+  const stride = overheadOf(kek) + <usize>length;
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
-    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
-      wipe();
-      return FAIL_RANDOM;
-    }
+    status = drawNonces(kek, piece);
+    if (status != OK) break;
     for (let i = 0; i < piece; i++) {
       const slot = slotOf(load<u32>(handles + <usize>(done + i) * 4));
       memory.copy(KEYS + <usize>(i * length), slot + MATERIAL, length);
@@ -256,14 +223,14 @@ export function wrapHandles(kek: usize, handles: usize, count: i32, length: i32,
     sealPiece(kek, NEW_ATTRIBUTES, length, piece, out + <usize>done * stride, stride);
   }
   wipe();
-  return OK;
+  return status;
 }
 
 /** Unwraps one key into a new slot, which takes its attributes from the authenticated bytes. */
 export function unwrapOne(kek: usize, attributes: usize, wrapped: usize, length: i32): i32 {
   const status = requireUsage(kek, UNWRAP);
   if (status != OK) return -status;
-  if (openPiece(kek, attributes, wrapped, OVERHEAD + <usize>length, length, 1) != 0) {
+  if (openPiece(kek, attributes, wrapped, overheadOf(kek) + <usize>length, length, 1) != 0) {
     wipe();
     return -FAIL_AUTHENTICATION;
   }
@@ -290,7 +257,7 @@ export function openCheck(
 ): i32 {
   const status = requireUsage(kek, UNWRAP);
   if (status != OK) return status;
-  const stride = OVERHEAD + <usize>length;
+  const stride = overheadOf(kek) + <usize>length;
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
     const from = wrapped + <usize>done * stride;
@@ -318,17 +285,16 @@ export function rewrap(
   let status = requireUsage(oldKek, UNWRAP);
   if (status == OK) status = requireUsage(newKek, WRAP);
   if (status != OK) return status;
-  const stride = OVERHEAD + <usize>length;
+  const oldStride = overheadOf(oldKek) + <usize>length;
+  const stride = overheadOf(newKek) + <usize>length;
   const statuses = out + <usize>count * stride;
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
     const old = attributes + <usize>done * ATTRIBUTES;
     const target = out + <usize>done * stride;
-    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
-      wipe();
-      return FAIL_RANDOM;
-    }
-    const failed = openPiece(oldKek, old, wrapped + <usize>done * stride, stride, length, piece);
+    status = drawNonces(newKek, piece);
+    if (status != OK) break;
+    const failed = openPiece(oldKek, old, wrapped + <usize>done * oldStride, oldStride, length, piece);
     memory.copy(NEW_ATTRIBUTES, old, <usize>piece * ATTRIBUTES);
     for (let i = 0; i < piece; i++) setKek(NEW_ATTRIBUTES + <usize>i * ATTRIBUTES, newKek);
     sealPiece(newKek, NEW_ATTRIBUTES, length, piece, target, stride);
@@ -340,7 +306,7 @@ export function rewrap(
     }
   }
   wipe();
-  return OK;
+  return status;
 }
 
 /** Does a parent allow a child with these attributes? It never gains bits. */
@@ -408,20 +374,19 @@ export function deriveAndWrap(
     if (!wellFormed(one, kek, 32)) return FAIL_MISUSE;
     if (!mayDerive(parent, algorithmOf(one), usagesOf(one), load<u8>(one, 3))) return FAIL_MISUSE;
   }
+  const stride = overheadOf(kek) + 32;
   for (let done = 0; done < count; done += PIECE) {
     const piece = min(count - done, PIECE);
-    if (hostRandom(RANDOM, piece * <i32>NONCE) != 0) {
-      wipe();
-      return FAIL_RANDOM;
-    }
+    status = drawNonces(kek, piece);
+    if (status != OK) break;
     deriveMid(parent, MID);
     for (let i = 0; i < piece; i++) {
       const one = attributes + <usize>(done + i) * ATTRIBUTES;
       deriveMaterial(one, infos + <usize>((done + i) * infoLength), infoLength, KEYS + <usize>i * 32);
     }
-    const stride = OVERHEAD + 32;
-    sealPiece(kek, attributes + <usize>done * ATTRIBUTES, 32, piece, out + <usize>done * stride, stride);
+    const from = <usize>done;
+    sealPiece(kek, attributes + from * ATTRIBUTES, 32, piece, out + from * stride, stride);
   }
   wipe();
-  return OK;
+  return status;
 }

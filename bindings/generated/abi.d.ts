@@ -382,6 +382,12 @@ declare namespace __AdaptedExports {
    */
   export function vaultExport(handle: number, out: number): number;
   /**
+   * assembly/calls/vault-wrap/vaultOverhead
+   * @param kek `u32`
+   * @returns `i32`
+   */
+  export function vaultOverhead(kek: number): number;
+  /**
    * assembly/calls/vault-wrap/vaultGenerateAndWrap
    * @param kek `u32`
    * @param attributes `usize`

@@ -156,7 +156,10 @@ export const COMMANDS = {
     args: ["[NAME]"],
     about: "generate a key, or with --count many",
     options: {
-      algorithm: { type: "string", about: "XChaCha20-Poly1305 (default), HMAC-SHA256, Ed25519 or X25519" },
+      algorithm: {
+        type: "string",
+        about: "XChaCha20-Poly1305 (default), HMAC-SHA256, Ed25519, X25519, A256KW or A256KWP",
+      },
       usages: {
         type: "string",
         about:

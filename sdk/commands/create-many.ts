@@ -212,6 +212,7 @@ function generateRows(
     version: 1,
     kek: wrapping.kek,
     kekVersion: wrapping.version,
+    kekAlgorithm: wrapping.algorithm,
   });
   const all = new Uint8Array(ids.length * ATTRIBUTES_LENGTH);
   ids.forEach((id, i) => {

@@ -3,7 +3,7 @@ import { equalBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { USAGES } from "../crypto/algorithms.js";
-import type { Handle } from "../crypto/core.js";
+import { ALGORITHM, type Handle } from "../crypto/core.js";
 import { encodeMaterialAttributes, materialBody, ROOT_ID } from "../crypto/material.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import type { KeyRecord } from "../keys/record.js";
@@ -18,6 +18,8 @@ import { authorize, commandTime, type StoreContext } from "./execute.js";
 export interface WrappingVersion {
   kek: Id;
   version: number;
+  /** Its algorithm. */
+  algorithm: number;
   /** The wrapping key; `null` for the root key. */
   stored: StoredKey | null;
   /** That the gate is still as it was seen: open. */
@@ -64,6 +66,7 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
   return {
     kek,
     version,
+    algorithm: stored?.record.algorithm ?? ALGORITHM.XCHACHA20_POLY1305,
     stored,
     gateCheck: { key: keyspace.gate(kek, version), version: gate.storageVersion },
   };
@@ -93,6 +96,7 @@ export async function generateMaterial(
     version,
     kek: wrapping.kek,
     kekVersion: wrapping.version,
+    kekAlgorithm: wrapping.algorithm,
   });
   const wrapped = await withWrapping(context, wrapping, (handle) =>
     context.vault.generateAndWrapBatch(handle, attributes, 1),

@@ -52,6 +52,18 @@ export const ALGORITHMS = {
     usages: ["agree"],
     defaultUsages: ["agree"],
   },
+  A256KW: {
+    id: ALGORITHM.A256KW,
+    materialBytes: 32,
+    usages: ["wrap", "unwrap"],
+    defaultUsages: ["wrap", "unwrap"],
+  },
+  A256KWP: {
+    id: ALGORITHM.A256KWP,
+    materialBytes: 32,
+    usages: ["wrap", "unwrap"],
+    defaultUsages: ["wrap", "unwrap"],
+  },
 } as const satisfies Record<string, AlgorithmRow>;
 
 export type Algorithm = keyof typeof ALGORITHMS;
@@ -60,7 +72,13 @@ export type Algorithm = keyof typeof ALGORITHMS;
  * AEADs with 96-bit nonces need a count of protect operations per version (at most 2^32 with one key),
  * so they can't be managed until usage is counted. They live in `keyloom/core` and in age's STREAM.
  */
-const COUNTED_NONCES: readonly string[] = ["ChaCha20-Poly1305", "AES-256-GCM", "A256GCM"];
+const COUNTED_NONCES: readonly string[] = [
+  "ChaCha20-Poly1305",
+  "AES-256-GCM",
+  "A256GCM",
+  "AES-256-GCM-SIV",
+  "A256GCMSIV",
+];
 
 const BY_ID = new Map<number, Algorithm>(
   (Object.keys(ALGORITHMS) as Algorithm[]).map((name) => [ALGORITHMS[name].id, name]),

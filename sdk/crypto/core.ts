@@ -10,5 +10,6 @@ export {
   ATTRIBUTES_LENGTH,
   encodeAttributes,
   USAGE,
+  wrapAlgorithmOf,
   wrappedLength,
 } from "../../bindings/attributes.js";

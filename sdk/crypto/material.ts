@@ -9,11 +9,13 @@ import { concat, copyInto } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { wellKnownId, type Id } from "../foundation/ids.js";
 import {
+  ALGORITHM,
   ATTRIBUTES_FORMAT,
   ATTRIBUTES_LENGTH,
   encodeAttributes,
   type Handle,
   type Vault,
+  wrapAlgorithmOf,
   wrappedLength,
 } from "./core.js";
 import { MAC_LENGTH, type RecordKey } from "./records.js";
@@ -37,12 +39,16 @@ export interface MaterialAttributes {
   version: number;
   kek: Id;
   kekVersion: number;
+  /** The wrapping key's algorithm: XChaCha20-Poly1305, the root key's, where absent. */
+  kekAlgorithm?: number;
 }
 
 /** The 48 bytes that every wrapped key is bound to. */
 export function encodeMaterialAttributes(a: MaterialAttributes): Uint8Array {
   const { algorithm, usages, exportable, key, version, kek, kekVersion } = a;
-  return encodeAttributes({ algorithm, usages, exportable, id: key, version }, kek, kekVersion);
+  const wrap = wrapAlgorithmOf(a.kekAlgorithm ?? ALGORITHM.XCHACHA20_POLY1305);
+  const template = { algorithm, usages, exportable, id: key, version };
+  return encodeAttributes(template, kek, kekVersion, undefined, 0, wrap);
 }
 
 export function materialBody(attributes: Uint8Array, wrapped: Uint8Array): Uint8Array {
@@ -97,7 +103,7 @@ export function moveMaterial(
   entries: readonly { key: Uint8Array; value: Uint8Array }[],
 ): { rows: UniformRows; digests: Uint8Array } {
   const rows = rowsOfEntries(entries);
-  // No key of an algorithm is as short or as long as this.
+  // No key of an algorithm is as short or as long as this; all wrap algorithms of managed keys add as much.
   const length = rows.stride - rows.bodyAt - FIXED_ATTRIBUTES - wrappedLength(0) - MAC_LENGTH;
   if (length <= 0 || length > MAX_WRAPPED_KEY) {
     throw new KeyloomError("STORE_DAMAGED", {
