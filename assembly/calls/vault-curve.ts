@@ -3,7 +3,8 @@ import { FAIL_RANGE, OK } from "../abi";
 import { finish, fits, inStaging } from "../memory/wipe";
 import * as curve from "../vault/curve";
 import { slotOf } from "../vault/slots";
-import { agreeOne, ATTRIBUTES, MAX_INFO } from "../vault/wrap";
+import { agreeOne, MAX_INFO } from "../vault/wrap";
+import { ATTRIBUTES } from "../vault/wrap-algorithms";
 
 /** `out`: 32 bytes. */
 export function vaultPublicKey(handle: u32, out: usize): i32 {

@@ -82,6 +82,31 @@ describe.each(BUILDS)("a stored format is written and read as its example, $name
     expect(toHex(vault.wrap(kek, opened))).toBe(wrappedKey.bytes);
   });
 
+  it.each(formats.otherWrappedKeys)("wrapped key under algorithm $wrappingAlgorithm", async (example) => {
+    const random = (view: Uint8Array): void => view.set(hex(example.nonce));
+    const { vault } = await loadCoreWith({ simd, random });
+    const named = { id: hex(attributes.wrappingKey), version: attributes.wrappingKeyVersion };
+    const kek = vault.import(
+      template(ALL_WRAP, { ...named, algorithm: example.wrappingAlgorithm }),
+      hex(wrappedKey.wrappingKey),
+    );
+    const key = vault.import(dataTemplate, hex(wrappedKey.material));
+    expect(toHex(vault.wrap(kek, key))).toBe(example.bytes);
+    const opened = vault.unwrap(kek, hex(example.attributes), hex(example.bytes));
+    expect(toHex(vault.exportInsecureCleartext(opened))).toBe(wrappedKey.material);
+    const material = encodeMaterialAttributes({
+      algorithm: attributes.algorithm,
+      usages: attributes.usages,
+      exportable: attributes.exportable,
+      key: hex(attributes.key),
+      version: attributes.version,
+      kek: named.id,
+      kekVersion: named.version,
+      kekAlgorithm: example.wrappingAlgorithm,
+    });
+    expect(toHex(material)).toBe(example.attributes);
+  });
+
   it.each([
     ["materialRecord", formats.materialRecord],
     ["slotTableRecord", formats.slotTableRecord],

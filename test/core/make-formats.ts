@@ -8,6 +8,7 @@ import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytes, toHex } from "./support.js";
+import { wrapKey } from "./wrapped-key.js";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -208,6 +209,17 @@ export function makeFormats() {
       material: toHex(key),
       bytes: toHex(wrapped),
     },
+    /** The same key under wrapping keys of other algorithms. */
+    otherWrappedKeys: [
+      { algorithm: 6, wrap: 2, nonce: new Uint8Array(0) },
+      { algorithm: 7, wrap: 3, nonce: new Uint8Array(0) },
+      { algorithm: 8, wrap: 4, nonce: nonce.subarray(0, 12) },
+    ].map(({ algorithm, wrap, nonce: own }) => ({
+      wrappingAlgorithm: algorithm,
+      attributes: toHex(attributes.with(1, wrap)),
+      nonce: toHex(own),
+      bytes: toHex(wrapKey(kek, attributes.with(1, wrap), own, key)),
+    })),
     materialRecord: record(
       macKey,
       "keyloom record v1",

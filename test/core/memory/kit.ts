@@ -1,8 +1,8 @@
 /** What the cases of every family share: keys, attributes, calls. */
-import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
-import { ALGORITHM, encodeAttributes } from "../../../bindings/attributes.js";
-import { subkey, type Call, type KeyModel, type Probe, type StatusName } from "./probe.js";
+import { ALGORITHM, encodeAttributes, WRAP_ALGORITHM } from "../../../bindings/attributes.js";
+import { type Call, type KeyModel, type Probe, type StatusName } from "./probe.js";
 import { ALL_CIPHER, ALL_WRAP, at, bytes } from "../support.js";
+import { unwrapKey } from "../wrapped-key.js";
 
 export const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
@@ -64,12 +64,17 @@ export interface Child {
 }
 
 /** Attributes of `count` keys under the wrapping key that the tests use. */
-export function attributes(count: number, child: Child = {}, version = KEK_VERSION): Uint8Array {
+export function attributes(
+  count: number,
+  child: Child = {},
+  version = KEK_VERSION,
+  wrap: number = WRAP_ALGORITHM.XCHACHA20_POLY1305,
+): Uint8Array {
   const out = new Uint8Array(count * 48);
   for (let i = 0; i < count; i++) {
     const { algorithm = 1, usages = ALL_CIPHER, flags = 0 } = child;
     const template = { algorithm, usages, exportable: flags === 1, id: bytes(16, i + 1), version: i + 1 };
-    encodeAttributes(template, KEK_ID, version, out, i * 48);
+    encodeAttributes(template, KEK_ID, version, out, i * 48, wrap);
   }
   return out;
 }
@@ -83,20 +88,26 @@ export function model(child: Child, i: number, material: Uint8Array): KeyModel {
 export function unwrapped(kekMaterial: Uint8Array, all: Uint8Array, wrapped: Uint8Array): Uint8Array[] {
   const count = all.length / 48;
   const size = count === 0 ? 0 : wrapped.length / count;
-  return Array.from({ length: count }, (_, i) => {
-    const record = at(wrapped, i, size);
-    const aead = xchacha20poly1305(subkey(kekMaterial, "wrap/enc"), record.subarray(32, 56), at(all, i, 48));
-    return aead.decrypt(record.subarray(56));
-  });
+  return Array.from({ length: count }, (_, i) =>
+    unwrapKey(kekMaterial, at(all, i, 48), at(wrapped, i, size)),
+  );
 }
 
 export const KEK_MATERIAL = bytes(32, 5071);
+/** The material of every other version of the wrapping key. */
+export const NEXT_MATERIAL = bytes(32, 5072);
 
-export function theKek(t: Probe, version = KEK_VERSION, usages: number = ALL_WRAP): number {
+export function theKek(
+  t: Probe,
+  version = KEK_VERSION,
+  usages: number = ALL_WRAP,
+  algorithm: number = ALGORITHM.XCHACHA20_POLY1305,
+): number {
   return t.key(usages, {
+    algorithm,
     id: KEK_ID,
     version,
-    material: version === KEK_VERSION ? KEK_MATERIAL : bytes(32, 5072),
+    material: version === KEK_VERSION ? KEK_MATERIAL : NEXT_MATERIAL,
   });
 }
 

@@ -19,6 +19,8 @@ import { vaultRecordsCases } from "./vault-records-cases.js";
 import { vaultAgeCases } from "./vault-age-cases.js";
 import { curveCases } from "./curve-cases.js";
 import { vaultCurveCases } from "./vault-curve-cases.js";
+import { wrapUnder } from "./wrap-algorithms.js";
+import { WRAPPING } from "../wrapped-key.js";
 
 const CASES: Cases = {
   ...digestCases,
@@ -46,6 +48,10 @@ describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => 
     const t = await Probe.create(kind);
     CASES[name]!.run(t);
     expect([...t.seen.get(name)!].sort()).toEqual([...CASES[name]!.statuses].sort());
+  });
+
+  it.each(WRAPPING)("is as it should be after wrapping and unwrapping under $name", async (row) => {
+    wrapUnder(await Probe.create(kind), row);
   });
 
   it.each([

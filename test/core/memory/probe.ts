@@ -87,6 +87,7 @@ const NUMBERS = new Set([
   "vaultAgeUnwrap",
   "vaultAgePayloadKey",
   "vaultLength",
+  "vaultOverhead",
   "aesKwpUnwrap",
   "vaultAgree",
   "vaultAgeX25519Unwrap",
@@ -173,7 +174,7 @@ export class Probe {
   /** A key's material and everything that is derived from it, but for commitments, which are public. */
   addKey(material: Uint8Array): void {
     this.addSecret(material, "a key");
-    for (const label of ["wrap/enc", "message/enc", "age/enc", "derive", "mac", "record-mac"]) {
+    for (const label of ["wrap/enc", "wrap/mac", "message/enc", "age/enc", "derive", "mac", "record-mac"]) {
       this.addSecret(subkey(material, label), `the ${label} subkey`);
     }
   }
@@ -409,7 +410,7 @@ function cachedSubkey(material: Uint8Array, label: string): Uint8Array {
 
 const LIVE = 1;
 const WRAP_OR_MESSAGE = 2;
-const AGE = 4;
+const WRAP_MAC_OR_AGE = 4;
 const RECORD = 8;
 const CURVE = 16;
 const ED25519 = 6;
@@ -419,7 +420,7 @@ function slotBytes(generation: number, key: KeyModel, flags: number): Uint8Array
   const slot = new Uint8Array(SLOT_SIZE);
   const view = new DataView(slot.buffer);
   view.setUint32(0, generation, true);
-  slot[4] = LIVE | (flags & (WRAP_OR_MESSAGE | AGE | RECORD | CURVE));
+  slot[4] = LIVE | (flags & (WRAP_OR_MESSAGE | WRAP_MAC_OR_AGE | RECORD | CURVE));
   slot[5] = key.algorithm;
   slot[6] = key.flags;
   slot[7] = key.material.length;
@@ -433,9 +434,10 @@ function slotBytes(generation: number, key: KeyModel, flags: number): Uint8Array
     set(`${use}/enc`, 96);
     set(`${use}/commit`, 128);
   }
-  if ((flags & AGE) !== 0) {
-    set("age/enc", 160);
-    set("age/commit", 192);
+  if ((flags & WRAP_MAC_OR_AGE) !== 0) {
+    const wraps = (key.usages & 0x30) !== 0;
+    set(wraps ? "wrap/mac" : "age/enc", 160);
+    if (!wraps) set("age/commit", 192);
   }
   if ((flags & RECORD) !== 0) set("record-mac", 224);
   if ((flags & CURVE) !== 0) {

@@ -16,7 +16,7 @@ export const vaultKeysCases: Cases = {
         args: ([id], end) => [algorithm, flags, usages, id!, 7, end],
       });
       t.call("vaultGenerate", call(0), "LENGTH");
-      t.call("vaultGenerate", call(8), "LENGTH");
+      t.call("vaultGenerate", call(11), "LENGTH");
       t.call("vaultGenerate", call(1, USAGE.WRAP | USAGE.DECRYPT), "MISUSE");
       t.call("vaultGenerate", call(1, 1), "MISUSE");
       t.call("vaultGenerate", call(1, 4, 2), "MISUSE");
@@ -25,8 +25,8 @@ export const vaultKeysCases: Cases = {
       t.drawsLeft = Infinity;
       t.ranges("vaultGenerate", call(), "end");
       // A new key is seen in its slot: nothing else of it is anywhere.
-      for (const algorithm of [1, 2, 3, 4, 5, 6, 7]) {
-        const usages = algorithm === 2 ? ALL_MAC : algorithm > 3 ? 0 : ALL_WRAP;
+      for (const algorithm of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+        const usages = algorithm === 2 ? ALL_MAC : algorithm > 3 && algorithm < 8 ? 0 : ALL_WRAP;
         const made = call(algorithm, usages, 1);
         t.call("vaultGenerate", {
           ...made,

@@ -3,11 +3,14 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
 import { USAGE } from "../../../bindings/attributes.js";
 import type { Call, Probe } from "./probe.js";
-import { ALL_MAC, at, bytes } from "../support.js";
+import { ALL_MAC, ALL_WRAP, at, bytes } from "../support.js";
+import { unwrapKey, WRAPPING } from "../wrapped-key.js";
 import {
   attributes,
   KEK_MATERIAL,
+  KEK_VERSION,
   MIXTURES,
+  NEXT_MATERIAL,
   STALE,
   theKek,
   total,
@@ -170,6 +173,42 @@ export const vaultRecordsCases: Cases = {
         args: ([p], out) => [mac, kek, next, p!, stride, 3, out],
       });
       for (const stride of [32, ROW - 32, ROW + 33]) t.call("vaultMoveRows", wrongLength(stride), "LENGTH");
+      // From one wrap algorithm to another: rows stay in place where both make records of one length.
+      for (const from of WRAPPING.filter(({ overhead }) => overhead === 72)) {
+        const old = theKek(t, KEK_VERSION, ALL_WRAP, from.algorithm);
+        const rows = materialRows(t, mac, old, 5, from.wrap);
+        rows[4 * ROW + 60]! ^= 1;
+        for (const to of WRAPPING) {
+          const target = theKek(t, 4, ALL_WRAP, to.algorithm);
+          const call: Call = {
+            inputs: [PREFIX],
+            inPlace: rows,
+            reserve: 5 * (ROW + 33),
+            args: ([p], out) => [mac, old, target, p!, ROW, 5, out],
+          };
+          if (to.overhead !== from.overhead) {
+            t.call("vaultMoveRows", call, "LENGTH");
+            continue;
+          }
+          const { output } = t.call("vaultMoveRows", call);
+          expect([...output.subarray(5 * (ROW + 32))]).toEqual([0, 0, 0, 0, 1]);
+          const keys = (
+            all: Uint8Array,
+            wrap: number,
+            version: number,
+            kekMaterial: Uint8Array,
+          ): Uint8Array[] =>
+            [0, 1, 2, 3].map((i) => {
+              const row = at(all, i, ROW);
+              expect(row[50]).toBe(wrap);
+              const own = at(attributes(4, {}, version, wrap), i, 48);
+              return unwrapKey(kekMaterial, own, row.subarray(57, ROW - 32));
+            });
+          expect(keys(output, to.wrap, 4, NEXT_MATERIAL)).toEqual(
+            keys(rows, from.wrap, KEK_VERSION, KEK_MATERIAL),
+          );
+        }
+      }
     },
   },
 };
@@ -188,8 +227,8 @@ function sealing(mac: number, rows: Uint8Array, count: number): Call {
 }
 
 /** Sealed material records of fresh keys under the tests' wrapping key, as a store holds them. */
-function materialRows(t: Probe, mac: number, kek: number, count: number): Uint8Array {
-  const all = attributes(count);
+function materialRows(t: Probe, mac: number, kek: number, count: number, wrap = 1): Uint8Array {
+  const all = attributes(count, {}, KEK_VERSION, wrap);
   const { output: wrapped } = t.call("vaultGenerateAndWrap", {
     inputs: [all],
     reserve: count * 104,

@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { ALGORITHM, USAGE } from "../../../bindings/attributes.js";
 import { subkey, type Call, type Probe } from "./probe.js";
 import { ALL_CIPHER, ALL_WRAP, at, bytes } from "../support.js";
+import { WRAPPING } from "../wrapped-key.js";
 import {
   words,
   flipped,
@@ -58,6 +59,16 @@ export function rewrapping(t: Probe, count: number): { call: Call; wrapped: Uint
 }
 
 export const vaultWrapCases: Cases = {
+  vaultOverhead: {
+    statuses: ["OK", "STALE"],
+    run(t) {
+      for (const { algorithm, overhead } of WRAPPING) {
+        const handle = theKek(t, KEK_VERSION, ALL_WRAP, algorithm);
+        expect(t.call("vaultOverhead", { args: () => [handle] }).value).toBe(overhead);
+      }
+      t.call("vaultOverhead", { args: () => [STALE] }, "STALE");
+    },
+  },
   vaultGenerateAndWrap: {
     statuses: ["OK", "STALE", "MISUSE", "RANDOM", "RANGE"],
     run(t) {
