@@ -1,5 +1,5 @@
 /** The vault's own batches: figures without a peer, since nobody else does this. */
-import { ALGORITHM, loadCoreWith, USAGE, type KeyTemplate } from "../sdk/crypto/core.js";
+import { ALGORITHM, loadCoreWith, USAGE, wrapAlgorithmOf, type KeyTemplate } from "../sdk/crypto/core.js";
 import { hostRandom } from "../sdk/foundation/random.js";
 import { encodeMaterialAttributes } from "../sdk/crypto/material.js";
 import { COUNT, random } from "./data.js";
@@ -37,6 +37,13 @@ export async function vaultComparison(): Promise<Comparison> {
     attributes.set(one, i * 48);
   }
   const wrapped = vault.generateAndWrapBatch(oldKek, attributes, COUNT);
+  // The same jobs under wrapping keys of other algorithms.
+  const others = (["A256KW", "A256GCMSIV"] as const).map((name) => {
+    const kek = vault.generate({ ...template(1), algorithm: ALGORITHM[name] });
+    const own = attributes.slice();
+    for (let i = 0; i < COUNT; i++) own[i * 48 + 1] = wrapAlgorithmOf(ALGORITHM[name]);
+    return { name, kek, own, wrapped: vault.generateAndWrapBatch(kek, own, COUNT) };
+  });
   const prefix = new Uint8Array(64);
   const messages = random(COUNT * RECORD);
   const lengths = new Uint32Array(COUNT).fill(RECORD);
@@ -48,6 +55,10 @@ export async function vaultComparison(): Promise<Comparison> {
       { name: "generateAndWrapBatch", run: () => vault.generateAndWrapBatch(oldKek, attributes, COUNT) },
       { name: "openCheckBatch", run: () => vault.openCheckBatch(oldKek, attributes, wrapped, COUNT) },
       { name: "rewrapBatch", run: () => vault.rewrapBatch(oldKek, newKek, attributes, wrapped, COUNT) },
+      ...others.flatMap(({ name, kek, own, wrapped: theirs }) => [
+        { name: `generateAndWrapBatch, ${name}`, run: () => vault.generateAndWrapBatch(kek, own, COUNT) },
+        { name: `openCheckBatch, ${name}`, run: () => vault.openCheckBatch(kek, own, theirs, COUNT) },
+      ]),
       {
         name: `recordSeal: MAC and digest of ${RECORD} bytes`,
         run: () => vault.recordSeal(macKey, prefix, messages, lengths),
@@ -55,7 +66,10 @@ export async function vaultComparison(): Promise<Comparison> {
     ],
     check: () => {
       const moved = vault.rewrapBatch(oldKek, newKek, attributes, wrapped, COUNT);
-      if (moved.failed > 0) throw new Error("a wrapped key does not open");
+      const opened = others.map(({ kek, own, wrapped: theirs }) =>
+        vault.openCheckBatch(kek, own, theirs, COUNT),
+      );
+      if ([moved, ...opened].some(({ failed }) => failed > 0)) throw new Error("a wrapped key does not open");
     },
   };
 }
