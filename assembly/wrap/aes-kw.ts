@@ -75,7 +75,7 @@ function pack(from: usize, stride: usize, lanes: i32, n: i32, planes: usize): vo
     }
     transpose(PLANES);
     takePlanes(planes, 0);
-    if (second) takePlanes(planes + 64, 8);
+    if (second) takePlanes(planes + 64, 1);
     planes += 128;
   }
 }
@@ -85,7 +85,7 @@ function unpack(planes: usize, n: i32, to: usize, stride: usize, lanes: i32, ski
   for (let i = 0; i < n; i += 2) {
     const second = i + 1 < n;
     givePlanes(planes, 0);
-    if (second) givePlanes(planes + 64, 8);
+    if (second) givePlanes(planes + 64, 1);
     transpose(PLANES);
     for (let lane = 0; lane < lanes; lane++) {
       if ((skip >> lane) & 1) continue;
@@ -97,16 +97,26 @@ function unpack(planes: usize, n: i32, to: usize, stride: usize, lanes: i32, ski
   }
 }
 
-/** Copies one semiblock's planes into a half of PLANES. */
+/** Copies one semiblock's planes into the first or second half of PLANES. */
 @inline
-function givePlanes(planes: usize, half: usize): void {
-  for (let b: usize = 0; b < 8; b++) store<u64>(PLANES + half + b * 16, load<u64>(planes + b * 8));
+function givePlanes(planes: usize, half: i32): void {
+  for (let b: usize = 0; b < 8; b++) {
+    const plane = PLANES + b * 16;
+    if (ASC_FEATURE_SIMD) {
+      // Whole planes are stored, which are loaded whole: a load of two stores waits for both.
+      const both = v128.load(plane);
+      const from = planes + b * 8;
+      v128.store(plane, half == 0 ? v128.load_lane<u64>(from, both, 0) : v128.load_lane<u64>(from, both, 1));
+    } else {
+      store<u64>(plane + half * 8, load<u64>(planes + b * 8));
+    }
+  }
 }
 
 /** Copies a half of PLANES to one semiblock's planes. */
 @inline
-function takePlanes(planes: usize, half: usize): void {
-  for (let b: usize = 0; b < 8; b++) store<u64>(planes + b * 8, load<u64>(PLANES + half + b * 16));
+function takePlanes(planes: usize, half: i32): void {
+  for (let b: usize = 0; b < 8; b++) store<u64>(planes + b * 8, load<u64>(PLANES + b * 16 + half * 8));
 }
 
 /** Plane b of one semiblock that all lanes have in common. */
@@ -119,7 +129,15 @@ function planeOf(semiblock: u64, b: usize): u64 {
 @inline
 function addCount(count: i32): void {
   const t = bswap(<u64>count);
-  for (let b: usize = 0; b < 8; b++) store<u64>(PLANES + b * 16, load<u64>(PLANES + b * 16) ^ planeOf(t, b));
+  for (let b: usize = 0; b < 8; b++) {
+    const plane = PLANES + b * 16;
+    if (ASC_FEATURE_SIMD) {
+      const bits = i64x2.replace_lane(i64x2.splat(0), 0, planeOf(t, b));
+      v128.store(plane, v128.xor(v128.load(plane), bits));
+    } else {
+      store<u64>(plane, load<u64>(plane) ^ planeOf(t, b));
+    }
+  }
 }
 
 /** All 6n steps; A is in PLANES, R[1] … R[n] behind SEMIBLOCKS. */
@@ -128,9 +146,9 @@ function wrapLanes(rounds: i32, n: i32): void {
   const end = r + <usize>n * 64;
   for (let count = 1; count <= 6 * n; count++) {
     r = r == end ? SEMIBLOCKS + 64 : r + 64;
-    givePlanes(r, 8);
+    givePlanes(r, 1);
     encryptPlanes(KEY_PLANES, rounds);
-    takePlanes(r, 8);
+    takePlanes(r, 1);
     addCount(count);
   }
 }
@@ -140,9 +158,9 @@ function unwrapLanes(rounds: i32, n: i32): void {
   let r = end;
   for (let count = 6 * n; count > 0; count--) {
     addCount(count);
-    givePlanes(r, 8);
+    givePlanes(r, 1);
     decryptPlanes(KEY_PLANES, rounds);
-    takePlanes(r, 8);
+    takePlanes(r, 1);
     r -= 64;
     if (r == SEMIBLOCKS) r = end;
   }
