@@ -211,9 +211,9 @@ export function makeFormats() {
     },
     /** The same key under wrapping keys of other algorithms. */
     otherWrappedKeys: [
-      { algorithm: 6, wrap: 2, nonce: new Uint8Array(0) },
-      { algorithm: 7, wrap: 3, nonce: new Uint8Array(0) },
-      { algorithm: 8, wrap: 4, nonce: nonce.subarray(0, 12) },
+      { algorithm: 8, wrap: 2, nonce: new Uint8Array(0) },
+      { algorithm: 9, wrap: 3, nonce: new Uint8Array(0) },
+      { algorithm: 10, wrap: 4, nonce: nonce.subarray(0, 12) },
     ].map(({ algorithm, wrap, nonce: own }) => ({
       wrappingAlgorithm: algorithm,
       attributes: toHex(attributes.with(1, wrap)),

@@ -9,9 +9,9 @@ import { toHex } from "./support.js";
 /** Algorithms of wrapping keys: their id, and in attributes the wrap algorithm's. */
 export const WRAPPING = [
   { name: "XChaCha20-Poly1305", algorithm: 1, wrap: 1, nonceLength: 24, overhead: 72 },
-  { name: "A256KW", algorithm: 6, wrap: 2, nonceLength: 0, overhead: 72 },
-  { name: "A256KWP", algorithm: 7, wrap: 3, nonceLength: 0, overhead: 72 },
-  { name: "A256GCMSIV", algorithm: 8, wrap: 4, nonceLength: 12, overhead: 60 },
+  { name: "A256KW", algorithm: 8, wrap: 2, nonceLength: 0, overhead: 72 },
+  { name: "A256KWP", algorithm: 9, wrap: 3, nonceLength: 0, overhead: 72 },
+  { name: "A256GCMSIV", algorithm: 10, wrap: 4, nonceLength: 12, overhead: 60 },
 ] as const;
 export type Wrapping = (typeof WRAPPING)[number];
 

@@ -16,7 +16,7 @@ export const vaultKeysCases: Cases = {
         args: ([id], end) => [algorithm, flags, usages, id!, 7, end],
       });
       t.call("vaultGenerate", call(0), "LENGTH");
-      t.call("vaultGenerate", call(11), "LENGTH");
+      t.call("vaultGenerate", call(99), "LENGTH");
       t.call("vaultGenerate", call(1, USAGE.WRAP | USAGE.DECRYPT), "MISUSE");
       t.call("vaultGenerate", call(1, 1), "MISUSE");
       t.call("vaultGenerate", call(1, 4, 2), "MISUSE");
@@ -74,7 +74,7 @@ export const vaultKeysCases: Cases = {
       t.addSecret(password, "the password");
       t.call("vaultFromPassword", call());
       t.call("vaultFromPassword", call(0), "PARAMETER");
-      t.call("vaultFromPassword", call(3, 9, 0), "LENGTH");
+      t.call("vaultFromPassword", call(3, 99, 0), "LENGTH");
       t.call("vaultFromPassword", call(3, 2, ALL_WRAP), "MISUSE");
       t.ranges("vaultFromPassword", call(), "end");
       allocating(t, "vaultFromPassword", call());
