@@ -3,6 +3,7 @@
  * to 16 bytes, and their lengths. Scalar, but for long texts with SIMD: radix 2^32 with the clamped r makes 20
  * multiplications a block.
  */
+import { declassify, TAG_VERDICT } from "../memory/declassify";
 import { CIPHER_SCRATCH } from "../memory/layout";
 import { TAGS } from "./poly1305-lanes";
 import { absorbLong } from "./poly1305-long";
@@ -143,5 +144,6 @@ function finish(h0: u64, h1: u64, h2: u64, h3: u64, h4: u64, key: usize, out: us
 
 /** Compares two tags without an early exit. */
 export function sameTag(a: usize, b: usize): bool {
-  return ((load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8))) == 0;
+  const difference = (load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8));
+  return <bool>declassify(<i32>(difference == 0), TAG_VERDICT);
 }

@@ -5,19 +5,13 @@
  * bytes. The prefix fills one block: its state is computed once a call, and a record's blocks lie as in
  * its plain SHA-256, so that both hashes run over one message schedule.
  */
+import { differ32, MAC_VERDICT } from "../memory/declassify";
 import { KDF_SCRATCH } from "../memory/layout";
 import { macMessages } from "./hmac-sha256";
 
 /** MACs computed for comparison, a part of the batch at a time: 64 × 32 bytes. */
 const EXPECTED: usize = KDF_SCRATCH + 128;
 const PART: i32 = 64;
-
-/** Whether 32 bytes differ, in constant time: 0 or 1. */
-function differ(a: usize, b: usize): i32 {
-  let difference: u64 = 0;
-  for (let i: usize = 0; i < 32; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
-  return <i32>((difference | (0 - difference)) >> 63);
-}
 
 /**
  * Checks the MAC of each record; each comparison takes the same time whatever the bytes.
@@ -43,7 +37,7 @@ export function recordCheck(
     const part = min(count, PART);
     macMessages(mid, prefix, messages, lengths, gap, part, EXPECTED, 32, 0, 0);
     for (let i = 0; i < part; i++) {
-      const status = differ(EXPECTED + i * 32, macs);
+      const status = differ32(EXPECTED + i * 32, macs, MAC_VERDICT);
       store<u8>(statuses, status);
       failed += status;
       messages += <usize>load<u32>(lengths) + gap;

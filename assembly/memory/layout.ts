@@ -2,12 +2,17 @@
  * The one page of addresses. Every region of linear memory is declared here, statically: there is
  * no allocator, no garbage-collected object, no start function.
  *
- *   0 … STATIC_END        tables and constants (`memory.data`), never secret
+ *   0 … VERDICTS_END      cells of verdicts, zero between calls
+ *   1024 … STATIC_END     tables and constants (`memory.data`), never secret
  *   SCRATCH …             kernels' working memory, zero between calls
  *   TABLES …              public tables that are computed at first use
  *   SLOTS …               the vault: live keys, the only secrets that outlive a call
  *   STAGING … memory end  inputs and outputs of one call, laid out by the host
  */
+
+/** What becomes public passes through here: see `declassify.ts`. */
+export const VERDICTS: usize = 0;
+export const VERDICTS_END: usize = VERDICTS + 64;
 
 /** Constants placed by `memory.data` stay below this address (checked by a test). */
 export const STATIC_END: usize = 16 * 1024;

@@ -4,6 +4,7 @@ import { aeadOpen, aeadSeal, TAG_LENGTH } from "../cipher/chacha20-poly1305";
 import { hkdfSha256 } from "../kdf/hkdf-sha256";
 import { hmacSha256, hmacSha256Key, macMessages } from "../mac/hmac-sha256";
 import { recordCheck } from "../mac/record-mac";
+import { COMMITMENT_VERDICT, differ32, MAC_VERDICT } from "../memory/declassify";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { AGE_HEADER, AGE_HEADER_LENGTH, AGE_PAYLOAD, AGE_PAYLOAD_LENGTH } from "./labels";
 import { hostRandom } from "./random";
@@ -38,13 +39,6 @@ function wipe(): void {
   memory.fill(MID, 0, SCRATCH_USED);
 }
 
-/** 1 where two 32-byte values differ; the time doesn't depend on where. */
-function differ32(a: usize, b: usize): bool {
-  let difference: u64 = 0;
-  for (let i: usize = 0; i < 32; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
-  return difference != 0;
-}
-
 function sealUnder(
   subkeys: usize,
   aad: usize,
@@ -68,7 +62,7 @@ function openUnder(
   out: usize,
 ): i32 {
   // Commitment first: a message made for another key is not even tried.
-  if (differ32(sealed, subkeys + 32)) return FAIL_AUTHENTICATION;
+  if (differ32(sealed, subkeys + 32, COMMITMENT_VERDICT)) return FAIL_AUTHENTICATION;
   const skipped = COMMIT + NONCE;
   return aeadOpen(true, subkeys, sealed + COMMIT, aad, aadLength, sealed + skipped, sealedLength - skipped, out);
 }
@@ -115,7 +109,7 @@ export function macVerify(slot: usize, data: usize, length: i32, expected: usize
   if (status != OK) return status;
   macMid(slot, MID);
   hmacSha256(MID, data, length, KEY);
-  const different = differ32(KEY, expected);
+  const different = differ32(KEY, expected, MAC_VERDICT);
   wipe();
   return different ? FAIL_AUTHENTICATION : OK;
 }
@@ -212,7 +206,7 @@ export function ageHeaderMacVerify(fileKey: usize, header: usize, length: i32, e
   const status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
   if (status != OK) return status;
   headerMac(fileKey, header, length, KEY);
-  const different = differ32(KEY, expected);
+  const different = differ32(KEY, expected, MAC_VERDICT);
   wipe();
   return different ? FAIL_AUTHENTICATION : OK;
 }

@@ -4,6 +4,7 @@
  */
 import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_MISUSE, FAIL_RANDOM, FAIL_STALE, OK } from "../abi";
 import { hkdfExpand } from "../kdf/hkdf-sha256";
+import { COMMITMENT_VERDICT, differ32 } from "../memory/declassify";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { hostRandom } from "./random";
 import {
@@ -132,14 +133,6 @@ function drawKeys(kek: usize, length: i32, count: i32): i32 {
   return both ? OK : drawNonces(kek, count);
 }
 
-/** 1 where two commitments differ; the time doesn't depend on where. */
-@inline
-function commitsDiffer(a: usize, b: usize): u8 {
-  let difference: u64 = 0;
-  for (let i: usize = 0; i < COMMIT; i += 8) difference |= load<u64>(a + i) ^ load<u64>(b + i);
-  return <u8>((difference | (0 - difference)) >> 63);
-}
-
 /**
  * Unwraps `count` records, `stride` bytes apart, into KEYS; STATUSES tells which opened, and a failed one's key is zero.
  *
@@ -156,7 +149,7 @@ export function openPiece(
   const subkeys = wrapKeys(kek);
   let failed = 0;
   for (let i = 0; i < count; i++) {
-    const foreign = commitsDiffer(wrapped + <usize>i * stride, subkeys + 32);
+    const foreign = <u8>differ32(wrapped + <usize>i * stride, subkeys + 32, COMMITMENT_VERDICT);
     const malformed: u8 = wellFormed(attributes + <usize>i * ATTRIBUTES, kek, <i32>length) ? 0 : 1;
     store<u8>(STATUSES + <usize>i, foreign | malformed);
   }

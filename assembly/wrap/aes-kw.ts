@@ -8,6 +8,7 @@
  */
 import { AES_END, decryptBlock, encryptBlock, KEY_PLANES, ROUND_KEYS, wipeAes } from "../cipher/aes";
 import { decryptPlanes, encryptPlanes, PLANES, transpose } from "../cipher/aes-planes";
+import { declassify, KEY_LENGTH, KEY_WRAP_VERDICT } from "../memory/declassify";
 
 /** What wrapping adds: the integrity check register. */
 export const KW_OVERHEAD: usize = 8;
@@ -175,6 +176,13 @@ function lanesThatFail(iv: u64): i32 {
   return <i32>((difference | (difference >> 8)) & 0xff);
 }
 
+/** Makes public which lanes failed: one bit a lane. */
+function verdicts(failed: i32, lanes: i32): i32 {
+  let open = 0;
+  for (let lane = 0; lane < lanes; lane++) open |= declassify((failed >> lane) & 1, KEY_WRAP_VERDICT) << lane;
+  return open;
+}
+
 /** How many of the `left` records go side by side. */
 @inline
 function lanesOf(left: i32, n: i32): i32 {
@@ -244,13 +252,12 @@ export function kwUnwrapBatch(
       memory.copy(out, wrapped + 8, length);
       store<u64>(BLOCK, load<u64>(wrapped));
       unwrapOne(rounds, out, n);
-      const difference = load<u64>(BLOCK) ^ iv;
-      failed = <i32>((difference | (0 - difference)) >> 63);
+      failed = verdicts(<i32>(load<u64>(BLOCK) != iv), 1);
     } else {
       pack(wrapped, stride, lanes, n + 1, SEMIBLOCKS);
       givePlanes(SEMIBLOCKS, 0);
       unwrapLanes(rounds, n);
-      failed = lanesThatFail(iv);
+      failed = verdicts(lanesThatFail(iv), lanes);
       // The check first: of a record that fails nothing leaves the planes.
       unpack(SEMIBLOCKS + 64, n, out, length, lanes, failed);
     }
@@ -312,7 +319,7 @@ export function kwpUnwrap(rounds: i32, wrapped: usize, length: u32, out: usize):
   for (let k: u32 = 0; k < 8; k++) {
     bad |= load<u8>(out + <usize>length - 8 + k) & <u32>(<i32>(7 - padding - k) >> 31);
   }
-  if (bad == 0) return keyLength;
+  if (declassify(<i32>(bad == 0), KEY_WRAP_VERDICT)) return declassify(keyLength, KEY_LENGTH);
   memory.fill(out, 0, length);
   return 0;
 }
