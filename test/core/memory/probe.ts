@@ -76,7 +76,17 @@ export interface Outcome {
   findings: string[];
 }
 
-type Export = (...args: number[]) => number | undefined;
+export type Export = (...args: number[]) => number | undefined;
+/** Fills memory with random bytes; 0 when it could. */
+export type Draw = (at: number, length: number) => number;
+
+/** What runs the exports: the engine itself, or one that looks on (test/constant-time). */
+export interface Machine {
+  memory: WebAssembly.Memory;
+  /** How much of it the core sees. */
+  size: number;
+  exports: Record<string, Export>;
+}
 /** Exports that return a handle, or a number, or its negated status; all others return a status. */
 const NUMBERS = new Set([
   "vaultGenerate",
@@ -96,24 +106,30 @@ const NUMBERS = new Set([
 
 const modules = new Map<WasmKind, Promise<WebAssembly.Module>>();
 
-async function compile(kind: WasmKind): Promise<WebAssembly.Module> {
+export async function compile(kind: WasmKind): Promise<WebAssembly.Module> {
   const source = await wasmSource(kind);
   return source instanceof WebAssembly.Module ? source : WebAssembly.compile(source);
+}
+
+/** Instantiates the core over a memory of the vault's size. */
+export function runEngine(module: WebAssembly.Module, draw: Draw): Machine {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, random: draw } });
+  return { memory, size: memory.buffer.byteLength, exports: exports as Machine["exports"] };
 }
 
 const tables = new Map<WasmKind, Uint32Array>();
 
 /** The tables that an instance computes for itself, without any input: it verifies no signatures. */
 function tablesOf(module: WebAssembly.Module): Uint32Array {
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, random: () => 1 } });
-  expect((exports["ed25519Verify"] as Export)(STAGING, STAGING, STAGING, STAGING, 0, STAGING)).toBe(0);
+  const { memory, exports } = runEngine(module, () => 1);
+  expect(exports["ed25519Verify"]!(STAGING, STAGING, STAGING, STAGING, 0, STAGING)).toBe(0);
   return new Uint32Array(memory.buffer.slice(SCRATCH_END, SLOTS));
 }
 
 export class Probe {
   readonly memory: WebAssembly.Memory;
-  readonly exports: WebAssembly.Exports;
+  readonly exports: Record<string, Export>;
   readonly live = new Map<number, KeyModel>();
   /** The statuses that each export has returned. */
   readonly seen = new Map<string, Set<StatusName>>();
@@ -130,15 +146,15 @@ export class Probe {
 
   readonly #tables: Uint32Array;
 
-  private constructor(module: WebAssembly.Module, tables: Uint32Array) {
+  protected constructor(start: (draw: Draw) => Machine, tables: Uint32Array) {
     this.#tables = tables;
-    this.memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-    this.#bytes = new Uint8Array(this.memory.buffer);
-    this.#words = new Uint32Array(this.memory.buffer);
-    const env = { memory: this.memory, random: (at: number, length: number) => this.#random(at, length) };
-    this.exports = new WebAssembly.Instance(module, { env }).exports;
-    // Poison where static memory holds no data. The core reads and writes nothing there.
-    for (let i = 0; i < STATIC_END; i += 64) {
+    const { memory, size, exports } = start((at, length) => this.#random(at, length));
+    this.memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer, 0, size);
+    this.#words = new Uint32Array(memory.buffer, 0, size / 4);
+    this.exports = exports;
+    // Poison where static memory holds no data, behind the cells of verdicts. The core reads and writes nothing there.
+    for (let i = 64; i < STATIC_END; i += 64) {
       const piece = this.#bytes.subarray(i, i + 64);
       if (piece.every((byte) => byte === 0) && (i < 1024 || i >= 0x3000)) piece.fill(POISON);
     }
@@ -149,7 +165,7 @@ export class Probe {
     if (!modules.has(kind)) modules.set(kind, compile(kind));
     const module = await modules.get(kind)!;
     if (!tables.has(kind)) tables.set(kind, tablesOf(module));
-    return new Probe(module, tables.get(kind)!);
+    return new Probe((draw) => runEngine(module, draw), tables.get(kind)!);
   }
 
   #random(at: number, length: number): number {
@@ -179,6 +195,9 @@ export class Probe {
     }
   }
 
+  /** What else is to be done before a call: its inputs lie at `at`, its output is to begin at `out`. */
+  protected prepare(_name: string, _call: Call, _at: number[], _out: number, _args: number[]): void {}
+
   /** Runs a call and looks at memory. */
   attempt(name: string, call: Call): Outcome {
     const bytes = this.#bytes;
@@ -192,7 +211,9 @@ export class Probe {
       end = (end + length + 15) & -16;
     }
     if (call.inPlace !== undefined) bytes.set(call.inPlace, end);
-    const result = (this.exports[name] as Export)(...call.args(at, end)) ?? 0;
+    const args = call.args(at, end);
+    this.prepare(name, call, at, end, args);
+    const result = this.exports[name]!(...args) ?? 0;
     const failed = NUMBERS.has(name) ? result < 0 : result !== 0;
     const code = failed ? Math.abs(result) : 0;
     const status = (Object.keys(STATUS) as StatusName[]).find((key) => STATUS[key] === code)!;
@@ -303,7 +324,7 @@ export class Probe {
 
   /** Searches memory but for slots up to `end`. What lies behind was compared already, word by word. */
   #search(end: number, report: (what: string, address: number) => void, [from, to]: [number, number]): void {
-    const view = new DataView(this.memory.buffer);
+    const view = new DataView(this.memory.buffer, 0, this.#bytes.length);
     const words = this.#words;
     let next = 0;
     for (let w = 0; w < Math.min(words.length, end / 4 + 2); w++) {
@@ -350,7 +371,7 @@ export class Probe {
 
   /** Fills every free slot, without a look at memory. */
   fillSlots(): void {
-    const generate = this.exports["vaultGenerate"] as Export;
+    const generate = this.exports["vaultGenerate"]!;
     this.#bytes.fill(1, STAGING, STAGING + 16);
     const id = this.#bytes.slice(STAGING, STAGING + 16);
     for (;;) {
