@@ -10,6 +10,7 @@
  * loses components of small order. Everything here is public, and time depends on it.
  */
 import { FAIL_AUTHENTICATION, FAIL_RANDOM, OK } from "../abi";
+import { declassifyBytes, VERIFY_FACTORS } from "../memory/declassify";
 import { CURVE_SCRATCH } from "../memory/layout";
 import { hostRandom } from "../vault/random";
 import { ED25519_SCRATCH_END, hashToScalar } from "./ed25519";
@@ -135,6 +136,7 @@ export function ed25519Verify(
       for (let i = 0; i < piece; i++) {
         memory.fill(entry(i) + Z, 0, 32);
         if (hostRandom(entry(i) + Z, 16) != 0) status = FAIL_RANDOM;
+        declassifyBytes(entry(i) + Z, 16, VERIFY_FACTORS);
       }
       together = holds(0, piece, out + done);
     }

@@ -3,6 +3,7 @@
  *
  * The two points of the ladder are pairs [z | x]. Time depends on neither the scalar nor the point.
  */
+import { ALL_ZERO_VERDICT, declassify } from "../memory/declassify";
 import { CURVE_SCRATCH, CURVE_SCRATCH_SIZE } from "../memory/layout";
 import { addFirst, butterfly, FIELD_SCRATCH_END, fromBytes, invert, join, mul, PAIR, SECOND, setSmall, square, sub, toBytes } from "./field";
 
@@ -92,6 +93,6 @@ export function x25519(out: usize, scalar: usize, point: usize): i32 {
   multiply(out, scalar, point);
   memory.fill(CURVE_SCRATCH, 0, CURVE_USED);
   const any = load<u64>(out) | load<u64>(out, 8) | load<u64>(out, 16) | load<u64>(out, 24);
-  return <i32>(((any | (0 - any)) >> 63) ^ 1);
+  return declassify(<i32>(any == 0), ALL_ZERO_VERDICT);
 }
 const CURVE_USED: usize = SCALAR + 32 - CURVE_SCRATCH;

@@ -6,6 +6,7 @@ import { ed25519Verify } from "../curve/ed25519-verify";
 import { x25519 } from "../curve/x25519";
 import { hkdfSha256 } from "../kdf/hkdf-sha256";
 import { hmacSha256Key } from "../mac/hmac-sha256";
+import { declassifyBytes, PUBLIC_KEY } from "../memory/declassify";
 import { VAULT_SCRATCH } from "../memory/layout";
 import { AGE_X25519, AGE_X25519_LENGTH, AGREE as AGREE_LABEL, AGREE_LENGTH } from "./labels";
 import { hostRandom } from "./random";
@@ -45,6 +46,7 @@ function prepare(slot: usize): void {
   if ((cached & CURVE) != 0) return;
   if (load<u8>(slot, 5) == ALGORITHM_ED25519) ed25519Expand(slot + MATERIAL, slot + SUBKEYS_AT);
   else x25519PublicKey(slot + MATERIAL, slot + PUBLIC_AT);
+  declassifyBytes(slot + PUBLIC_AT, 32, PUBLIC_KEY);
   store<u8>(slot, cached | CURVE, 4);
 }
 

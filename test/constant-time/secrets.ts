@@ -91,6 +91,12 @@ export const EXPORTS: Record<string, Entry> = {
   aesKwpWrap: { secret: { 0: KEY, 1: KEY }, output: "wrapped key" },
   aesKwpUnwrap: { secret: { 0: KEY }, output: "key", verdicts: ["key wrap", "key length"] },
 
+  x25519PublicKey: { secret: { 0: KEY }, output: "public key" },
+  x25519SharedSecret: { secret: { 0: KEY }, output: "shared secret", verdicts: ["all zero"] },
+  ed25519PublicKey: { secret: { 0: "seed" }, output: "public key" },
+  ed25519Sign: { secret: { 0: "seed", 1: "message" }, output: "signature" },
+  ed25519Verify: { secret: {}, output: "none", verdicts: ["factors of a batch"] },
+
   vaultGenerate: { secret: {}, output: "none" },
   vaultImport: { secret: { 1: KEY }, output: "none" },
   vaultFromPassword: { secret: { 1: "password" }, output: "none" },
@@ -130,6 +136,13 @@ export const EXPORTS: Record<string, Entry> = {
     verdicts: ["MAC", "commitment", "AEAD tag"],
   },
 
+  vaultPublicKey: { secret: {}, output: "none", verdicts: ["public key"] },
+  vaultSign: { secret: { 0: "message" }, output: "signature", verdicts: ["public key"] },
+  vaultVerify: { secret: {}, output: "none", verdicts: ["public key"] },
+  vaultAgree: { secret: {}, output: "none", verdicts: ["public key", "all zero"] },
+  vaultAgeX25519Wrap: { secret: {}, output: "share, ciphertext and tag", verdicts: ["all zero"] },
+  vaultAgeX25519Unwrap: { secret: {}, output: "none", verdicts: ["public key", "all zero", "AEAD tag"] },
+
   vaultAgeWrap: { secret: {}, output: "commitment, nonce, ciphertext and tag" },
   vaultAgeUnwrap: { secret: {}, output: "none", verdicts: ["commitment", "AEAD tag"] },
   vaultAgeHeaderMac: { secret: {}, output: "MAC" },
@@ -150,7 +163,7 @@ export const DECLASSIFIERS: Record<Verdict, string[]> = {
   ],
   "key wrap": ["wrap/aes-kw/verdicts", "wrap/aes-kw/kwpUnwrap"],
   "key length": ["wrap/aes-kw/kwpUnwrap"],
-  "all zero": [],
-  "public key": [],
-  "factors of a batch": [],
+  "all zero": ["curve/x25519/x25519"],
+  "public key": ["vault/curve/prepare"],
+  "factors of a batch": ["curve/ed25519-verify/ed25519Verify"],
 };

@@ -5,9 +5,9 @@
 import {
   Probe,
   runEngine,
-  SCRATCH_END,
   SLOT_COUNT,
   SLOT_SIZE,
+  SLOTS,
   STAGING,
   type Call,
   type Draw,
@@ -38,7 +38,8 @@ export class TaintProbe extends Probe {
   #statuses = 0;
 
   private constructor(rig: Rig) {
-    super(rig.start);
+    // What the tables are is compared with the engine's.
+    super(rig.start, new Uint32Array(0));
     this.#rig = rig;
     this.checker = rig.checker;
   }
@@ -73,13 +74,13 @@ export class TaintProbe extends Probe {
     const isPublic = EXPORTS[this.#calling]?.output === "none";
     const secretEnd = isPublic ? out : Math.max(out, outputEnd - this.#statuses);
     if (checker.firstSecret(out, secretEnd) !== undefined) this.carried.add(this.#calling);
-    const stray = [[0, SCRATCH_END], [STAGING, out], [secretEnd, this.#rig.window]]; // prettier-ignore
+    const stray = [[0, SLOTS], [STAGING, out], [secretEnd, this.#rig.window]]; // prettier-ignore
     return [...this.#strayIn(stray), ...this.#openKeys(), ...this.#rig.takeDifferences()];
   }
 
   /** As `inspect`, over all of memory: once, after the last call. */
   inspectAll(): string[] {
-    const slots = Array.from({ length: SLOT_COUNT }, (_, i) => SCRATCH_END + i * SLOT_SIZE);
+    const slots = Array.from({ length: SLOT_COUNT }, (_, i) => SLOTS + i * SLOT_SIZE);
     const heads = slots.map((slot) => [slot, slot + SLOT_SECRETS]);
     return this.#strayIn([...heads, [this.#rig.window, this.checker.memory.length]]);
   }
@@ -94,7 +95,7 @@ export class TaintProbe extends Probe {
   /** Live keys that the checker does not take for secrets: it would find nothing about them. */
   #openKeys(): string[] {
     return Array.from(this.live).flatMap(([handle, { material }]) => {
-      const at = SCRATCH_END + (handle & (SLOT_COUNT - 1)) * SLOT_SIZE + SLOT_SECRETS;
+      const at = SLOTS + (handle & (SLOT_COUNT - 1)) * SLOT_SIZE + SLOT_SECRETS;
       const masks = this.checker.masks.subarray(at, at + material.length);
       return masks.every((mask) => mask === 0xff) ? [] : [`the key of handle ${handle} is not secret`];
     });
