@@ -104,6 +104,7 @@ export const EXPORTS: Record<string, Entry> = {
   vaultDisposeAll: { secret: {}, output: "none" },
   vaultLiveCount: { secret: {}, output: "none" },
   vaultLength: { secret: {}, output: "none" },
+  vaultOverhead: { secret: {}, output: "none" },
   vaultExport: { secret: {}, output: "key, by contract" },
 
   vaultGenerateAndWrap: { secret: {}, output: "wrapped keys" },
