@@ -134,7 +134,7 @@ export const EXPORTS: Record<string, Entry> = {
     secret: {},
     output: "records with MACs, and digests",
     statuses: (args) => args[5]!,
-    verdicts: ["MAC", "commitment", "AEAD tag"],
+    verdicts: ["MAC", "commitment", "AEAD tag", "key wrap"],
   },
 
   vaultPublicKey: { secret: {}, output: "none", verdicts: ["public key"] },
