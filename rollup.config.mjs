@@ -6,7 +6,8 @@
 //   dist/workerd   imports them as modules                     (Cloudflare Workers)
 //   dist/types     declarations
 //
-// The platforms differ in one module, bindings/wasm-source.ts; everything else is the same code.
+// The platforms differ in two modules, bindings/wasm-source.ts and bindings/pool/host.ts, and in the program that their
+// workers run; everything else is the same code.
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -17,7 +18,8 @@ import ts from "typescript";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const PACKAGE = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-const WASM_SOURCE = join(ROOT, "bindings/wasm-source.ts");
+/** Modules of which each platform has its own: `name.<platform>.ts` stands in for `name.ts`. */
+const PER_PLATFORM = ["bindings/wasm-source.ts", "bindings/pool/host.ts"].map((file) => join(ROOT, file));
 const WASM_KINDS = ["simd", "scalar"];
 
 /** Entry points that exist on every platform: name in dist → source. */
@@ -33,8 +35,13 @@ const NODE_PUBLIC = { "storage/lmdb": "sdk/storage/lmdb.ts" };
 const NODE_PROGRAMS = { cli: "sdk/cli/index.ts", "main-job": "sdk/cli/main-job.ts" };
 
 const PLATFORMS = {
-  node: { ...PORTABLE, ...NODE_PUBLIC, ...NODE_PROGRAMS },
-  browser: PORTABLE,
+  node: {
+    ...PORTABLE,
+    ...NODE_PUBLIC,
+    ...NODE_PROGRAMS,
+    "pool-worker": "bindings/pool/worker-node.ts",
+  },
+  browser: { ...PORTABLE, "pool-worker": "bindings/pool/worker-web.ts" },
   inline: PORTABLE,
   workerd: PORTABLE,
 };
@@ -87,16 +94,16 @@ function typescript() {
   };
 }
 
-/** Puts the platform's own wasm-source in place of the default one, and the .wasm files beside it. */
-function wasmSource(platform) {
-  const variant = join(ROOT, `bindings/wasm-source.${platform}.ts`);
+/** Puts the platform's own modules in place of the default ones, and the .wasm files beside them. */
+function platformModules(platform) {
   return {
-    name: "wasm-source",
+    name: "platform-modules",
     resolveId(source, importer) {
       if (source === "virtual:keyloom-wasm") return `\0${source}`;
       if (importer === undefined || !source.startsWith(".")) return null;
       if (source.endsWith(".wasm")) return { id: source.split("/").at(-1), external: true };
-      return resolve(dirname(importer), source.replace(/\.js$/, ".ts")) === WASM_SOURCE ? variant : null;
+      const file = resolve(dirname(importer), source.replace(/\.js$/, ".ts"));
+      return PER_PLATFORM.includes(file) ? file.replace(/\.ts$/, `.${platform}.ts`) : null;
     },
     load(id) {
       if (id !== "\0virtual:keyloom-wasm") return null;
@@ -140,7 +147,7 @@ export default [
     input: inputs(entries),
     external,
     treeshake: { moduleSideEffects: false },
-    plugins: [wasmSource(platform), typescript(), declaredImports()],
+    plugins: [platformModules(platform), typescript(), declaredImports()],
     output: output(`dist/${platform}`, ".js"),
   })),
   {

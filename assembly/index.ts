@@ -25,3 +25,4 @@ export * from "./calls/vault-use";
 export * from "./calls/vault-records";
 export * from "./calls/vault-age";
 export * from "./calls/vault-curve";
+export * from "./calls/vault-transfer";

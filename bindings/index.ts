@@ -33,3 +33,4 @@ export { CoreError, KeyloomError } from "../sdk/foundation/errors.js";
 export function loadCore(options: LoadOptions = {}): Promise<Core> {
   return loadCoreWith({ simd: options.simd });
 }
+export { createVaultPool, type BatchOptions, type PoolOptions, type VaultPool } from "./pool/index.js";

@@ -41,11 +41,27 @@ export interface CurveVault {
    * @throws {CoreError} `CORE_AUTHENTICATION_FAILED`, whatever is wrong with it
    */
   ageX25519Unwrap(identity: Handle, share: Uint8Array, body: Uint8Array): Handle;
+  /**
+   * Seals a key, with all its attributes, to the X25519 pair of another core of the same program: of a worker. Not for
+   * storing or sending: whoever holds the pair holds the key, exportable or not.
+   *
+   * @throws {CoreError} `CORE_WEAK_PUBLIC_KEY`, `CORE_NO_RANDOM`
+   */
+  sealTo(key: Handle, recipient: Uint8Array): Uint8Array;
+  /**
+   * The key that was sealed to a pair of this core, in a new slot.
+   *
+   * @param pair - an X25519 key that may agree
+   * @throws {CoreError} `CORE_AUTHENTICATION_FAILED`, `CORE_SLOTS_EXHAUSTED`
+   */
+  openFrom(pair: Handle, sealed: Uint8Array): Handle;
 }
 
 const KEY_LENGTH = 32;
 const SIGNATURE_LENGTH = 64;
 const BODY_LENGTH = 32;
+/** What sealing to another core adds: share (32), head (28), tag (16). */
+const TRANSFER_OVERHEAD = 76;
 
 /** @param checkInfo - throws where an info is too long */
 export function curveVaultOf({ abi, staging }: Instance, checkInfo: (length: number) => void): CurveVault {
@@ -116,6 +132,26 @@ export function curveVaultOf({ abi, staging }: Instance, checkInfo: (length: num
       const shareAt = staging.put(share);
       const bodyAt = staging.put(body);
       return checkHandle(abi.vaultAgeX25519Unwrap(identity, shareAt, bodyAt, staging.end)) as Handle;
+    },
+
+    sealTo(key, recipient) {
+      handle(key);
+      length(recipient, KEY_LENGTH, "recipient");
+      const material = checkHandle(abi.vaultLength(key));
+      const outLength = material + TRANSFER_OVERHEAD;
+      staging.begin(KEY_LENGTH + outLength, 2);
+      const at = staging.put(recipient);
+      const out = staging.reserve(outLength);
+      check(abi.vaultSealTo(key, at, material, out));
+      return staging.take(out, outLength);
+    },
+
+    openFrom(pair, sealed) {
+      handle(pair);
+      bytes(sealed, "sealed");
+      staging.begin(sealed.length, 2);
+      const at = staging.put(sealed);
+      return checkHandle(abi.vaultOpenFrom(pair, at, sealed.length, staging.end)) as Handle;
     },
   };
 }

@@ -27,21 +27,21 @@ import {
 
 /** The slot's flag for what is cached here: an expanded Ed25519 key, or an X25519 public key. */
 const CURVE: u8 = 16;
-const PUBLIC_AT: usize = SUBKEYS_AT + 64;
+export const PUBLIC_AT: usize = SUBKEYS_AT + 64;
 
-const SHARED: usize = VAULT_SCRATCH;
-const SALT: usize = SHARED + 32;
-const KEY: usize = SALT + 64;
-const NONCE: usize = KEY + 32;
+export const SHARED: usize = VAULT_SCRATCH;
+export const SALT: usize = SHARED + 32;
+export const KEY: usize = SALT + 64;
+export const NONCE: usize = KEY + 32;
 const LENGTH: usize = NONCE + 16;
 const SCRATCH_USED: usize = 32 + 64 + 32 + 16 + 16;
 
-function wipe(): void {
+export function wipe(): void {
   memory.fill(SHARED, 0, SCRATCH_USED);
 }
 
 /** Computes the public part of a key at its first use, to be kept in the slot. */
-function prepare(slot: usize): void {
+export function prepare(slot: usize): void {
   const cached = load<u8>(slot, 4);
   if ((cached & CURVE) != 0) return;
   if (load<u8>(slot, 5) == ALGORITHM_ED25519) ed25519Expand(slot + MATERIAL, slot + SUBKEYS_AT);
@@ -99,11 +99,14 @@ export function agreeMid(slot: usize, peer: usize, mid: usize): i32 {
   return weak ? FAIL_WEAK_KEY : OK;
 }
 
-/** The key of an age stanza into KEY, from the shared secret in SHARED. The nonce after it is zero. */
-function ageKey(share: usize, recipient: usize): void {
+/**
+ * The key that one message to a recipient is sealed under, into KEY, from the shared secret in SHARED. Its share is of one
+ * use, so the nonce, NONCE, is zero.
+ */
+export function messageKey(share: usize, recipient: usize, label: usize, labelLength: i32): void {
   memory.copy(SALT, share, 32);
   memory.copy(SALT + 32, recipient, 32);
-  hkdfSha256(SHARED, 32, SALT, 64, AGE_X25519, AGE_X25519_LENGTH, KEY, 32);
+  hkdfSha256(SHARED, 32, SALT, 64, label, labelLength, KEY, 32);
 }
 
 /** @param out - 64 bytes: the ephemeral share, then the stanza's body */
@@ -114,7 +117,7 @@ export function ageX25519Wrap(fileKey: usize, recipient: usize, out: usize): i32
   if (hostRandom(KEY, 32) == 0) {
     x25519PublicKey(KEY, out);
     failure = x25519(SHARED, KEY, recipient) ? FAIL_WEAK_KEY : OK;
-    ageKey(out, recipient);
+    messageKey(out, recipient, AGE_X25519, AGE_X25519_LENGTH);
     aeadSeal(false, KEY, NONCE, NONCE, 0, fileKey + MATERIAL, 16, out + 32);
   }
   wipe();
@@ -128,7 +131,7 @@ export function ageX25519Unwrap(slot: usize, share: usize, body: usize): i32 {
   prepare(slot);
   let handle = -FAIL_AUTHENTICATION;
   if (x25519(SHARED, slot + MATERIAL, share) == 0) {
-    ageKey(share, slot + PUBLIC_AT);
+    messageKey(share, slot + PUBLIC_AT, AGE_X25519, AGE_X25519_LENGTH);
     if (aeadOpen(false, KEY, NONCE, NONCE, 0, body, 32, SALT) == OK) {
       handle = allocate(ALGORITHM_AGE_FILE_KEY, 0, 0, NONCE, 0);
       if (handle > 0) memory.copy(slotOf(handle) + MATERIAL, SALT, 16);

@@ -95,3 +95,10 @@ export const AGE_HEADER_LENGTH: i32 = 6;
 /** "payload" */
 export const AGE_PAYLOAD: usize = memory.data<u8>([112, 97, 121, 108, 111, 97, 100], 1);
 export const AGE_PAYLOAD_LENGTH: i32 = 7;
+
+/** "keyloom/v1/transfer" */
+// prettier-ignore
+export const TRANSFER: usize = memory.data<u8>([
+  107, 101, 121, 108, 111, 111, 109, 47, 118, 49, 47, 116, 114, 97, 110, 115, 102, 101, 114,
+], 1);
+export const TRANSFER_LENGTH: i32 = 19;

@@ -697,6 +697,24 @@ declare namespace __AdaptedExports {
    * @returns `i32`
    */
   export function vaultAgeX25519Unwrap(handle: number, share: number, body: number, end: number): number;
+  /**
+   * assembly/calls/vault-transfer/vaultSealTo
+   * @param handle `u32`
+   * @param recipient `usize`
+   * @param length `i32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultSealTo(handle: number, recipient: number, length: number, out: number): number;
+  /**
+   * assembly/calls/vault-transfer/vaultOpenFrom
+   * @param pair `u32`
+   * @param sealed `usize`
+   * @param length `i32`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultOpenFrom(pair: number, sealed: number, length: number, end: number): number;
 }
 /** Instantiates the compiled WebAssembly module with the given imports. */
 export declare function instantiate(module: WebAssembly.Module, imports: {

@@ -15,8 +15,10 @@ export const ERROR_CODES = {
   CORE_SLOTS_EXHAUSTED: "failed",
   CORE_NO_RANDOM: "failed",
   CORE_NOT_EXPORTABLE: "denied",
+  CORE_POOL_CLOSED: "usage",
   CORE_UNSUPPORTED: "failed",
   CORE_WEAK_PUBLIC_KEY: "integrity",
+  CORE_WORKER_LOST: "failed",
   CORE_INTERNAL: "failed",
 
   // Storage.

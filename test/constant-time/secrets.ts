@@ -142,6 +142,8 @@ export const EXPORTS: Record<string, Entry> = {
   vaultVerify: { secret: {}, output: "none", verdicts: ["public key"] },
   vaultAgree: { secret: {}, output: "none", verdicts: ["public key", "all zero"] },
   vaultAgeX25519Wrap: { secret: {}, output: "share, ciphertext and tag", verdicts: ["all zero"] },
+  vaultSealTo: { secret: {}, output: "share, head, ciphertext and tag", verdicts: ["all zero"] },
+  vaultOpenFrom: { secret: {}, output: "none", verdicts: ["public key", "all zero", "AEAD tag"] },
   vaultAgeX25519Unwrap: { secret: {}, output: "none", verdicts: ["public key", "all zero", "AEAD tag"] },
 
   vaultAgeWrap: { secret: {}, output: "commitment, nonce, ciphertext and tag" },

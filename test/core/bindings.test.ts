@@ -88,6 +88,7 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
     bytes(32, 9),
   );
   const peer = vault.publicKey(agreer);
+  const transferred = vault.sealTo(key, peer);
   const stanza = vault.ageX25519Wrap(peer, fileKey);
   const large = new Uint8Array(4 * 1024 * 1024);
   const wrongHandles = (call: (handle: Handle) => unknown): Call[] =>
@@ -326,6 +327,19 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ["CORE_AUTHENTICATION_FAILED", () => vault.ageX25519Unwrap(agreer, new Uint8Array(32), stanza.body)],
       ["CORE_INVALID_LENGTH", () => vault.ageX25519Unwrap(agreer, stanza.share, bytes(31))],
       ...wrongHandles((handle) => vault.ageX25519Unwrap(handle, stanza.share, stanza.body)),
+    ],
+    sealTo: [
+      ["", () => vault.sealTo(key, peer)],
+      ["CORE_WEAK_PUBLIC_KEY", () => vault.sealTo(key, new Uint8Array(32))],
+      ["CORE_INVALID_LENGTH", () => vault.sealTo(key, bytes(31))],
+      ["CORE_HANDLE_MISUSE", () => vault.sealTo(fileKey, peer)],
+      ...wrongHandles((handle) => vault.sealTo(handle, peer)),
+    ],
+    openFrom: [
+      ["", () => vault.openFrom(agreer, transferred)],
+      ["CORE_AUTHENTICATION_FAILED", () => vault.openFrom(agreer, transferred.subarray(1))],
+      ["TypeError", () => vault.openFrom(agreer, "sealed" as never)],
+      ...wrongHandles((handle) => vault.openFrom(handle, transferred)),
     ],
     ageWrapFileKey: [
       ["", () => vault.ageWrapFileKey(key, SECRET, fileKey)],

@@ -197,6 +197,8 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
       ["sign", (h) => vault.sign(h, NONE)],
       ["verify", (h) => vault.verify(h, NONE, bytes(64))],
       ["agree", (h) => vault.agree(h, bytes(32), template(ALL_CIPHER), NONE)],
+      ["sealTo", (h) => vault.sealTo(h, bytes(32))],
+      ["openFrom", (h) => vault.openFrom(h, bytes(108))],
       ["ageX25519Wrap", (h) => vault.ageX25519Wrap(bytes(32), h)],
       ["ageX25519Unwrap", (h) => vault.ageX25519Unwrap(h, bytes(32), bytes(32))],
     ];

@@ -19,6 +19,7 @@ import { vaultRecordsCases } from "./vault-records-cases.js";
 import { vaultAgeCases } from "./vault-age-cases.js";
 import { curveCases } from "./curve-cases.js";
 import { vaultCurveCases } from "./vault-curve-cases.js";
+import { vaultTransferCases } from "./vault-transfer-cases.js";
 import { wrapUnder } from "./wrap-algorithms.js";
 import { WRAPPING } from "../wrapped-key.js";
 
@@ -35,6 +36,7 @@ const CASES: Cases = {
   ...vaultAgeCases,
   ...curveCases,
   ...vaultCurveCases,
+  ...vaultTransferCases,
 };
 
 describe.each(["simd", "scalar"] as const)("all of memory, %s build", (kind) => {

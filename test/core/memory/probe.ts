@@ -101,6 +101,7 @@ const NUMBERS = new Set([
   "aesKwpUnwrap",
   "vaultAgree",
   "vaultAgeX25519Unwrap",
+  "vaultOpenFrom",
   "vaultLiveCount",
 ]);
 
