@@ -126,44 +126,52 @@ function planeOf(semiblock: u64, b: usize): u64 {
   return ((semiblock >> b) & ONES) * 0xff;
 }
 
-/** A ^= t in every lane. */
+/** Between two steps: R[i] goes to `from`, A ^= t in every lane, the next R[i] comes from `to`. */
 @inline
-function addCount(count: i32): void {
+function turn(from: usize, count: i32, to: usize): void {
   const t = bswap(<u64>count);
   for (let b: usize = 0; b < 8; b++) {
     const plane = PLANES + b * 16;
+    const bits = planeOf(t, b);
     if (ASC_FEATURE_SIMD) {
-      const bits = i64x2.replace_lane(i64x2.splat(0), 0, planeOf(t, b));
-      v128.store(plane, v128.xor(v128.load(plane), bits));
+      const both = v128.load(plane);
+      v128.store_lane<u64>(from + b * 8, both, 1);
+      const a = v128.xor(both, i64x2.replace_lane(i64x2.splat(0), 0, bits));
+      v128.store(plane, v128.load_lane<u64>(to + b * 8, a, 1));
     } else {
-      store<u64>(plane, load<u64>(plane) ^ planeOf(t, b));
+      store<u64>(from + b * 8, load<u64>(plane, 8));
+      store<u64>(plane, load<u64>(plane) ^ bits);
+      store<u64>(plane, load<u64>(to + b * 8), 8);
     }
   }
 }
 
 /** All 6n steps; A is in PLANES, R[1] … R[n] behind SEMIBLOCKS. */
 function wrapLanes(rounds: i32, n: i32): void {
-  let r = SEMIBLOCKS;
-  const end = r + <usize>n * 64;
+  const first = SEMIBLOCKS + 64;
+  const last = SEMIBLOCKS + <usize>n * 64;
+  let r = first;
+  givePlanes(r, 1);
   for (let count = 1; count <= 6 * n; count++) {
-    r = r == end ? SEMIBLOCKS + 64 : r + 64;
-    givePlanes(r, 1);
     encryptPlanes(KEY_PLANES, rounds);
-    takePlanes(r, 1);
-    addCount(count);
+    const next = r == last ? first : r + 64;
+    turn(r, count, next);
+    r = next;
   }
 }
 
 function unwrapLanes(rounds: i32, n: i32): void {
-  const end = SEMIBLOCKS + <usize>n * 64;
-  let r = end;
-  for (let count = 6 * n; count > 0; count--) {
-    addCount(count);
-    givePlanes(r, 1);
+  const first = SEMIBLOCKS + 64;
+  const last = SEMIBLOCKS + <usize>n * 64;
+  let r = last;
+  // What the planes hold beside A is stored to where it is loaded from.
+  givePlanes(r, 1);
+  turn(r, 6 * n, r);
+  for (let count = 6 * n - 1; count >= 0; count--) {
     decryptPlanes(KEY_PLANES, rounds);
-    takePlanes(r, 1);
-    r -= 64;
-    if (r == SEMIBLOCKS) r = end;
+    const next = r == first ? last : r - 64;
+    turn(r, count, next);
+    r = next;
   }
 }
 
