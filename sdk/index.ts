@@ -27,7 +27,7 @@ export type {
   DestroyAllSummary,
 } from "./commands/all-versions.js";
 export type { DestroyOptions } from "./commands/destroy.js";
-export type { MessageOptions } from "./messages/messages.js";
+export type { EncryptStreamOptions, MessageOptions } from "./messages/messages.js";
 export type { AgeSource } from "./messages/age/byte-source.js";
 export { passphrase, rawKey } from "./unlock/methods.js";
 export type { Argon2idOptions, PassphraseOptions, Pbkdf2Options, UnlockMethod } from "./unlock/methods.js";

@@ -41,6 +41,7 @@ import {
   decryptStream,
   encryptMessage,
   encryptStream,
+  type EncryptStreamOptions,
   type MessageOptions,
 } from "./messages/messages.js";
 import type { AgeSource } from "./messages/age/byte-source.js";
@@ -261,12 +262,16 @@ export class KeyManager {
    * the manager before its end (`STORE_CLOSED`). An open stream holds one of the core's 1024 slots: about a thousand can
    * be open at once, then the next one is refused (`CORE_SLOTS_EXHAUSTED`).
    */
-  encryptStream(key: KeyReference, source: AgeSource): ReadableStream<Uint8Array> {
-    return encryptStream(this.#open(), referenceOf(key), source, () => this.#open());
+  encryptStream(
+    key: KeyReference,
+    source: AgeSource,
+    options: EncryptStreamOptions = {},
+  ): ReadableStream<Uint8Array> {
+    return encryptStream(this.#open(), referenceOf(key), source, options, () => this.#open());
   }
 
   /**
-   * Decrypts an age v1 file made by `encryptStream`. Every chunk is authentic when it leaves, but only the end of
+   * Decrypts an age v1 file made by `encryptStream`, armored or not. Every chunk is authentic when it leaves, but only the end of
    * the stream says that nothing is missing: use what was read only after that.
    */
   decryptStream(source: AgeSource): ReadableStream<Uint8Array> {

@@ -17,6 +17,11 @@ export interface MessageOptions {
   aad?: Uint8Array | undefined;
 }
 
+export interface EncryptStreamOptions {
+  /** Write the file as text, in ASCII armor: a third longer, safe for mail and chats. */
+  armor?: boolean | undefined;
+}
+
 const NO_AAD = new Uint8Array(0);
 
 function aadOf(options: MessageOptions): Uint8Array {
@@ -102,12 +107,14 @@ export function encryptStream(
   context: StoreContext,
   reference: string,
   source: AgeSource,
+  options: EncryptStreamOptions,
   requireOpen: () => void,
 ): ReadableStream<Uint8Array> {
   return encryptAgeStream(
     {
       vault: context.vault,
       requireOpen,
+      armor: options.armor,
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
         const stored = await lookup(context, reference);
@@ -122,7 +129,7 @@ export function encryptStream(
 }
 
 /**
- * Decrypts an age v1 file that names a managed key of this store. Chunks leave once authenticated; that nothing
+ * Decrypts an age v1 file, armored or not, that names a managed key of this store. Chunks leave once authenticated; that nothing
  * is missing is known only at the end of the stream.
  */
 export function decryptStream(

@@ -4,7 +4,8 @@ import { concat, requireBytes } from "../../foundation/bytes.js";
 /** What can be encrypted and decrypted: a stream, anything that yields byte arrays, or one array. */
 export type AgeSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
-interface Pieces {
+/** A source being read: one piece after another, until it is done or no more is wanted. */
+export interface Pieces {
   next(): Promise<{ done?: boolean; value?: unknown }>;
   cancel(reason: unknown): Promise<unknown>;
 }
@@ -30,9 +31,15 @@ export class ByteReader {
   #ended = false;
   #buffer = EMPTY;
 
-  /** Locks the source, if it is a stream. @throws TypeError for anything that isn't a source. */
-  constructor(source: AgeSource) {
-    this.#pieces = piecesOf(source);
+  /**
+   * Locks the source, if it is a stream.
+   *
+   * @param through - what its pieces go through before they are read.
+   * @throws TypeError for anything that isn't a source.
+   */
+  constructor(source: AgeSource, through?: (pieces: Pieces) => Pieces) {
+    const pieces = piecesOf(source);
+    this.#pieces = through === undefined ? pieces : through(pieces);
   }
 
   /**

@@ -1,8 +1,9 @@
-/** Whole age v1 files as streams: header, MAC, nonce, payload. Binary only; there is no armor here. */
+/** Whole age v1 files as streams: header, MAC, nonce, payload, and armor around them where it is wanted. */
 import { ALGORITHM, type Handle, type Vault } from "../../crypto/core.js";
 import { concat } from "../../foundation/bytes.js";
 import { KeyloomError } from "../../foundation/errors.js";
 import { ID_LENGTH } from "../../foundation/ids.js";
+import { ArmorWriter, dearmored } from "./armor.js";
 import { type AgeSource, ByteReader, type Chunk } from "./byte-source.js";
 import { encodeHeader, encodeMac, readHeader, type Stanza } from "./header.js";
 import { CHUNK_BYTES, disposeIfLive, Payload, PAYLOAD_NONCE_LENGTH, SEALED_CHUNK_BYTES } from "./stream.js";
@@ -21,6 +22,8 @@ export interface AgeEncryptOptions extends AgeOptions {
   readonly stanzas: (fileKey: Handle) => readonly Stanza[] | Promise<readonly Stanza[]>;
   /** Draws that many public random bytes (the payload's nonce). */
   readonly random: (length: number) => Uint8Array;
+  /** Write ASCII armor around the file. */
+  readonly armor?: boolean | undefined;
 }
 
 export interface AgeDecryptOptions extends AgeOptions {
@@ -45,30 +48,36 @@ const NOTHING = new Uint8Array(0);
 export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
   const { vault, requireOpen } = options;
   const reader = new ByteReader(source);
+  const armor = options.armor === true ? new ArmorWriter() : null;
   return payloadStream(reader, {
     requireOpen,
-    begin: () => beginFile(vault, options),
+    async begin() {
+      const { payload, prefix } = await beginFile(vault, options);
+      return { payload, prefix: armor === null ? prefix : armor.write(prefix, false) };
+    },
     async next(payload) {
       const chunk = await reader.readChunk(CHUNK_BYTES);
-      return { bytes: payload.seal(chunk), last: chunk.last };
+      const sealed = payload.seal(chunk);
+      return { bytes: armor === null ? sealed : armor.write(sealed, chunk.last), last: chunk.last };
     },
   });
 }
 
 /**
- * Decrypts an age v1 file. A chunk leaves only after its tag has been checked, but the end of the
+ * Decrypts an age v1 file, armored or not. A chunk leaves only after its tag has been checked, but the end of the
  * file is known only at the end: what was read from a stream that fails later must be thrown away.
  *
  * @param source - locked at once, read as the result is read. Pieces are not modified.
  * @returns the plaintext. Slots are held and given back as in {@link encryptAgeStream}.
  * @throws TypeError for something that isn't a source, or a locked stream. All else fails the stream:
- *   `MESSAGE_MALFORMED` for a header that doesn't parse or a missing nonce;
+ *   `MESSAGE_MALFORMED` for a header that doesn't parse or a missing nonce, and with `stage: "armor"`
+ *   for other than strict armor, wherever that shows;
  *   `MESSAGE_AUTHENTICATION_FAILED` with `stage: "header"` for a wrong MAC, `stage: "payload"` for
  *   changed, reordered, missing or trailing chunks; errors of the source and of `unwrapFileKey`.
  */
 export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
   const { vault, requireOpen } = options;
-  const reader = new ByteReader(source);
+  const reader = new ByteReader(source, dearmored);
   return payloadStream(reader, {
     requireOpen,
     begin: async () => ({ payload: await openFile(vault, options, reader) }),
@@ -84,7 +93,7 @@ export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource):
   });
 }
 
-async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Beginning> {
+async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Required<Beginning>> {
   const fileKey = vault.generate({
     algorithm: ALGORITHM.AGE_FILE_KEY,
     usages: 0,

@@ -4,7 +4,7 @@
  */
 import { concat, utf8 } from "../../foundation/bytes.js";
 import { KeyloomError } from "../../foundation/errors.js";
-import { decodeBase64, encodeBase64 } from "./base64.js";
+import { decodeBase64, encodeBase64, encodedLength } from "./base64.js";
 import type { ByteReader } from "./byte-source.js";
 
 /** One way to the file key: a type, its further arguments, and the body that wraps the file key. */
@@ -136,7 +136,6 @@ class HeaderLines {
 function checkVersion(line: string): void {
   if (line === VERSION_LINE) return;
   if (line.startsWith("age-encryption.org/")) throw malformed("an age file of a version other than v1");
-  if (line.startsWith("-----BEGIN AGE")) throw malformed("an armored age file; remove the armor first");
   throw malformed("not an age file");
 }
 
@@ -165,10 +164,6 @@ function checkScryptAlone(stanzas: readonly Stanza[]): void {
   if (stanzas.length > 1 && stanzas.some(({ type }) => type === "scrypt")) {
     throw malformed("a scrypt stanza must stand alone");
   }
-}
-
-function encodedLength(bytes: number): number {
-  return Math.ceil((bytes * 4) / 3);
 }
 
 /** Latin-1, so that a byte above 0x7e is seen by the patterns and not decoded away. */
