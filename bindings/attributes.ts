@@ -20,6 +20,8 @@ export const ALGORITHM = {
   A256KWP: 9,
   /** The same with AES-256-GCM-SIV (RFC 8452). */
   A256GCMSIV: 10,
+  /** Internal: what scrypt makes of an age file's passphrase. Never stored. */
+  AGE_SCRYPT_KEY: 11,
 } as const;
 
 /** Usage bits: KMIP 2.1's cryptographic usage mask. */

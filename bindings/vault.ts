@@ -156,6 +156,14 @@ export interface Vault extends CurveVault {
   /** An age file key under a managed key: 88 bytes. */
   ageWrapFileKey(key: Handle, aad: Uint8Array, fileKey: Handle): Uint8Array;
   ageUnwrapFileKey(key: Handle, aad: Uint8Array, body: Uint8Array): Handle;
+  /**
+   * The body, 32 bytes, of age's stanza for a passphrase.
+   *
+   * @param key - of `deriveFromPasswordScrypt`. It seals once, for the nonce is fixed: it is gone then.
+   */
+  ageScryptWrap(key: Handle, fileKey: Handle): Uint8Array;
+  /** @throws {CoreError} `CORE_AUTHENTICATION_FAILED` */
+  ageScryptUnwrap(key: Handle, body: Uint8Array): Handle;
   ageHeaderMac(fileKey: Handle, header: Uint8Array): Uint8Array;
   ageHeaderMacVerify(fileKey: Handle, header: Uint8Array, mac: Uint8Array): boolean;
   /** `nonce`: 16 bytes. */
@@ -168,6 +176,7 @@ export interface Vault extends CurveVault {
 export const MAX_MESSAGE = 1024 * 1024;
 const SEAL_OVERHEAD = 72;
 const AGE_BODY_LENGTH = 88;
+const AGE_SCRYPT_BODY_LENGTH = 32;
 const AGE_NONCE_LENGTH = 16;
 const MAC_LENGTH = 32;
 const TAG_LENGTH = 16;
@@ -660,6 +669,23 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       return checkHandle(
         abi.vaultAgeUnwrap(key, aadAt, aad.length, bodyAt, body.length, staging.end),
       ) as Handle;
+    },
+
+    ageScryptWrap(key, fileKey) {
+      handle(key);
+      handle(fileKey);
+      staging.begin(AGE_SCRYPT_BODY_LENGTH, 1);
+      const out = staging.reserve(AGE_SCRYPT_BODY_LENGTH);
+      check(abi.vaultAgeScryptWrap(key, fileKey, out));
+      return staging.take(out, AGE_SCRYPT_BODY_LENGTH);
+    },
+
+    ageScryptUnwrap(key, body) {
+      handle(key);
+      exactly(body, AGE_SCRYPT_BODY_LENGTH, "body");
+      staging.begin(AGE_SCRYPT_BODY_LENGTH, 2);
+      const at = staging.put(body);
+      return checkHandle(abi.vaultAgeScryptUnwrap(key, at, staging.end)) as Handle;
     },
 
     ageHeaderMac(fileKey, header) {

@@ -32,6 +32,20 @@ export function vaultAgeUnwrap(
   return fileKey;
 }
 
+/** `out`: 32 bytes. The key is gone then. */
+export function vaultAgeScryptWrap(key: u32, fileKey: u32, out: usize): i32 {
+  if (!inStaging(out, use.AGE_SCRYPT_BODY)) return finish(FAIL_RANGE, out, 0);
+  return finish(use.ageScryptWrap(slotOf(key), slotOf(fileKey), out), out, use.AGE_SCRYPT_BODY);
+}
+
+/** `body`: 32 bytes. Returns the handle of the file key. */
+export function vaultAgeScryptUnwrap(key: u32, body: usize, end: usize): i32 {
+  if (!inStaging(body, use.AGE_SCRYPT_BODY)) return -finish(FAIL_RANGE, end, 0);
+  const fileKey = use.ageScryptUnwrap(slotOf(key), body);
+  finish(OK, end, 0);
+  return fileKey;
+}
+
 export function vaultAgeHeaderMac(fileKey: u32, header: usize, length: i32, out: usize): i32 {
   if (!fits(length) || !inStaging(header, length) || !inStaging(out, MAC_LENGTH)) {
     return finish(FAIL_RANGE, out, 0);

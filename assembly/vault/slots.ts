@@ -32,6 +32,7 @@ export const ALGORITHM_X25519: u32 = 7;
 export const ALGORITHM_A256KW: u32 = 8;
 export const ALGORITHM_A256KWP: u32 = 9;
 export const ALGORITHM_A256GCMSIV: u32 = 10;
+export const ALGORITHM_AGE_SCRYPT_KEY: u32 = 11;
 
 export const SIGN: u32 = 0x1;
 export const VERIFY: u32 = 0x2;
@@ -59,13 +60,17 @@ let cursor: i32 = 0;
 /** The material's length of an algorithm, 0 for one that doesn't exist. */
 export function materialLength(algorithm: u32): i32 {
   if (algorithm == ALGORITHM_AGE_FILE_KEY) return 16;
-  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_A256GCMSIV ? 32 : 0;
+  return algorithm >= ALGORITHM_XCHACHA20_POLY1305 && algorithm <= ALGORITHM_AGE_SCRYPT_KEY ? 32 : 0;
 }
 
 /** Is this an algorithm of keys that are stored? Those of age files live and die with one file. */
 @inline
 export function isManaged(algorithm: u32): bool {
-  return algorithm != ALGORITHM_AGE_FILE_KEY && algorithm != ALGORITHM_AGE_PAYLOAD_KEY;
+  return (
+    algorithm != ALGORITHM_AGE_FILE_KEY &&
+    algorithm != ALGORITHM_AGE_PAYLOAD_KEY &&
+    algorithm != ALGORITHM_AGE_SCRYPT_KEY
+  );
 }
 
 /** Do these bits fit the algorithm, and keep wrapping apart from encrypting? */
@@ -80,7 +85,7 @@ export function usagesFit(algorithm: u32, usages: u32, flags: u32): bool {
   }
   if (algorithm == ALGORITHM_ED25519) return (usages & ~(SIGN | VERIFY)) == 0;
   if (algorithm == ALGORITHM_HMAC_SHA256) return (usages & ~(MAC_BITS | DERIVE)) == 0;
-  if (algorithm >= ALGORITHM_A256KW) return (usages & ~WRAP_BITS) == 0;
+  if (algorithm >= ALGORITHM_A256KW && algorithm <= ALGORITHM_A256GCMSIV) return (usages & ~WRAP_BITS) == 0;
   return usages == 0;
 }
 

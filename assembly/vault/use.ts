@@ -11,12 +11,14 @@ import { hostRandom } from "./random";
 import {
   ALGORITHM_AGE_FILE_KEY,
   ALGORITHM_AGE_PAYLOAD_KEY,
+  ALGORITHM_AGE_SCRYPT_KEY,
   allocate,
   DECRYPT,
   ENCRYPT,
   MAC_GENERATE,
   MAC_VERIFY,
   MATERIAL,
+  release,
   requireAlgorithm,
   requireUsage,
   slotOf,
@@ -29,6 +31,7 @@ const NONCE: usize = 24;
 export const SEAL_OVERHEAD: usize = COMMIT + NONCE + TAG_LENGTH;
 const AGE_KEY: usize = 16;
 export const AGE_BODY: usize = SEAL_OVERHEAD + AGE_KEY;
+export const AGE_SCRYPT_BODY: usize = AGE_KEY + TAG_LENGTH;
 
 const MID: usize = VAULT_SCRATCH + 256;
 const KEY: usize = MID + 64;
@@ -173,6 +176,14 @@ function allocateAge(algorithm: u32): i32 {
   return allocate(algorithm, 0, 0, KEY, 0);
 }
 
+/** Moves an unwrapped file key from scratch into a slot. */
+function takeFileKey(): i32 {
+  const handle = allocateAge(ALGORITHM_AGE_FILE_KEY);
+  if (handle > 0) memory.copy(slotOf(handle) + MATERIAL, KEY + 16, AGE_KEY);
+  wipe();
+  return handle;
+}
+
 export function ageUnwrap(slot: usize, aad: usize, aadLength: usize, body: usize, length: usize): i32 {
   const status = requireUsage(slot, DECRYPT);
   if (status != OK) return -status;
@@ -182,10 +193,38 @@ export function ageUnwrap(slot: usize, aad: usize, aadLength: usize, body: usize
     wipe();
     return -opened;
   }
-  const handle = allocateAge(ALGORITHM_AGE_FILE_KEY);
-  if (handle > 0) memory.copy(slotOf(handle) + MATERIAL, KEY + 16, AGE_KEY);
-  wipe();
-  return handle;
+  return takeFileKey();
+}
+
+/**
+ * Wraps a file key under a key that scrypt made, which is gone then: age's nonce for it is zero, so it seals once.
+ *
+ * @param out - 32 bytes
+ */
+export function ageScryptWrap(key: usize, fileKey: usize, out: usize): i32 {
+  let status = requireAlgorithm(key, ALGORITHM_AGE_SCRYPT_KEY);
+  if (status == OK) status = requireAlgorithm(fileKey, ALGORITHM_AGE_FILE_KEY);
+  if (status != OK) return status;
+  aeadSeal(false, key + MATERIAL, STREAM_NONCE, STREAM_NONCE, 0, fileKey + MATERIAL, AGE_KEY, out);
+  release(key);
+  return OK;
+}
+
+/** @param body - 32 bytes */
+export function ageScryptUnwrap(key: usize, body: usize): i32 {
+  const status = requireAlgorithm(key, ALGORITHM_AGE_SCRYPT_KEY);
+  if (status != OK) return -status;
+  const opened = aeadOpen(
+    false,
+    key + MATERIAL,
+    STREAM_NONCE,
+    STREAM_NONCE,
+    0,
+    body,
+    AGE_SCRYPT_BODY,
+    KEY + 16,
+  );
+  return opened == OK ? takeFileKey() : -opened;
 }
 
 function headerMac(fileKey: usize, header: usize, length: i32, out: usize): void {

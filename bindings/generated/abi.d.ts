@@ -593,6 +593,22 @@ declare namespace __AdaptedExports {
    */
   export function vaultAgeUnwrap(handle: number, aad: number, aadLength: number, body: number, length: number, end: number): number;
   /**
+   * assembly/calls/vault-age/vaultAgeScryptWrap
+   * @param key `u32`
+   * @param fileKey `u32`
+   * @param out `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeScryptWrap(key: number, fileKey: number, out: number): number;
+  /**
+   * assembly/calls/vault-age/vaultAgeScryptUnwrap
+   * @param key `u32`
+   * @param body `usize`
+   * @param end `usize`
+   * @returns `i32`
+   */
+  export function vaultAgeScryptUnwrap(key: number, body: number, end: number): number;
+  /**
    * assembly/calls/vault-age/vaultAgeHeaderMac
    * @param fileKey `u32`
    * @param header `usize`

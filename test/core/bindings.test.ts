@@ -71,6 +71,7 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
   const parent = vault.import(template(USAGE.DERIVE | ALL_CIPHER), bytes(32, 4));
   const fileKey = vault.import(template(0, { algorithm: ALGORITHM.AGE_FILE_KEY }), bytes(16, 5));
   const payload = vault.agePayloadKey(fileKey, bytes(16));
+  const scryptKey = template(0, { algorithm: ALGORITHM.AGE_SCRYPT_KEY });
   const attributes = encodeAttributes(template(ALL_CIPHER), kekId, 1);
   const wrapped = vault.generateAndWrapBatch(kek, attributes, 1);
   const sealed = vault.seal(key, NONE, SECRET);
@@ -324,7 +325,7 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
     ageX25519Unwrap: [
       ["", () => vault.ageX25519Unwrap(agreer, stanza.share, stanza.body)],
       ["CORE_AUTHENTICATION_FAILED", () => vault.ageX25519Unwrap(agreer, peer, stanza.body)],
-      ["CORE_AUTHENTICATION_FAILED", () => vault.ageX25519Unwrap(agreer, new Uint8Array(32), stanza.body)],
+      ["CORE_WEAK_PUBLIC_KEY", () => vault.ageX25519Unwrap(agreer, new Uint8Array(32), stanza.body)],
       ["CORE_INVALID_LENGTH", () => vault.ageX25519Unwrap(agreer, stanza.share, bytes(31))],
       ...wrongHandles((handle) => vault.ageX25519Unwrap(handle, stanza.share, stanza.body)),
     ],
@@ -352,6 +353,21 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ["CORE_AUTHENTICATION_FAILED", () => vault.ageUnwrapFileKey(key, SECRET, body)],
       ["CORE_INVALID_LENGTH", () => vault.ageUnwrapFileKey(key, NONE, bytes(87))],
       ...wrongHandles((handle) => vault.ageUnwrapFileKey(handle, NONE, body)),
+    ],
+    ageScryptWrap: [
+      ["", () => vault.ageScryptWrap(vault.import(scryptKey, bytes(32)), fileKey)],
+      ["CORE_HANDLE_MISUSE", () => vault.ageScryptWrap(key, fileKey)],
+      ...wrongHandles((handle) => vault.ageScryptWrap(handle, fileKey)),
+      ...wrongHandles((handle) => vault.ageScryptWrap(key, handle)),
+    ],
+    ageScryptUnwrap: [
+      [
+        "CORE_AUTHENTICATION_FAILED",
+        () => vault.ageScryptUnwrap(vault.import(scryptKey, bytes(32)), bytes(32)),
+      ],
+      ["CORE_INVALID_LENGTH", () => vault.ageScryptUnwrap(key, bytes(31))],
+      ["TypeError", () => vault.ageScryptUnwrap(key, "body" as never)],
+      ...wrongHandles((handle) => vault.ageScryptUnwrap(handle, bytes(32))),
     ],
     ageHeaderMac: [
       ["", () => vault.ageHeaderMac(fileKey, SECRET)],

@@ -2,6 +2,7 @@
 import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
+import { scrypt } from "@noble/hashes/scrypt.js";
 import { pbkdf2 } from "@noble/hashes/pbkdf2.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -12,6 +13,7 @@ import { ALL_CIPHER, ALL_MAC, ALL_WRAP, BUILDS, bytes, codeOf, template, toHex }
 
 const NONE = new Uint8Array(0);
 const FILE_KEY = template(0, { algorithm: ALGORITHM.AGE_FILE_KEY });
+const SCRYPT_KEY = { algorithm: ALGORITHM.AGE_SCRYPT_KEY };
 const FILE_KEY_MATERIAL = bytes(16, 20);
 const MATERIAL = bytes(32, 21);
 const KEK_ID = bytes(16, 50);
@@ -58,6 +60,41 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
     const sealed = vault.seal(key, aad, FILE_KEY_MATERIAL);
     expect(codeOf(() => vault.ageUnwrapFileKey(key, aad, sealed))).toBe("CORE_AUTHENTICATION_FAILED");
     expect(codeOf(() => vault.open(key, aad, body))).toBe("CORE_AUTHENTICATION_FAILED");
+  });
+
+  it("wrap age file keys under a passphrase as age does, once", () => {
+    const password = text("correct horse");
+    const salt = text("age-encryption.org/v1/scrypt0123456789abcdef");
+    const parameters = { N: 16, r: 8, p: 1 };
+    const derive = (): Handle =>
+      vault.deriveFromPasswordScrypt(template(0, SCRYPT_KEY), password, salt, parameters);
+    const fileKey = vault.import(FILE_KEY, FILE_KEY_MATERIAL);
+    const key = derive();
+    const body = vault.ageScryptWrap(key, fileKey);
+    const expected = chacha20poly1305(
+      scrypt(password, salt, { ...parameters, dkLen: 32 }),
+      new Uint8Array(12),
+    ).encrypt(FILE_KEY_MATERIAL);
+    expect(toHex(body)).toBe(toHex(expected));
+    // The nonce is fixed, so a key that has sealed is gone.
+    expect(codeOf(() => vault.ageScryptWrap(key, fileKey))).toBe("CORE_HANDLE_STALE");
+
+    const again = derive();
+    const opened = vault.ageScryptUnwrap(again, body);
+    expect(vault.ageHeaderMac(opened, NONE)).toEqual(vault.ageHeaderMac(fileKey, NONE));
+    for (let i = 0; i < body.length; i++) {
+      const changed = body.with(i, body[i]! ^ 1);
+      expect(codeOf(() => vault.ageScryptUnwrap(again, changed))).toBe("CORE_AUTHENTICATION_FAILED");
+    }
+    for (const call of [
+      () => vault.ageScryptWrap(fileKey, fileKey),
+      () => vault.ageScryptWrap(again, again),
+      () => vault.ageScryptUnwrap(fileKey, body),
+      () => vault.ageChunkSeal(again, 0, true, NONE),
+      () => vault.agePayloadKey(again, bytes(16)),
+    ]) {
+      expect(codeOf(call)).toBe("CORE_HANDLE_MISUSE");
+    }
   });
 
   it("MAC age headers as age does", () => {
@@ -188,6 +225,8 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
       ["ageWrapFileKey", (h) => vault.ageWrapFileKey(h, NONE, fileKey)],
       ["ageWrapFileKey", (h) => vault.ageWrapFileKey(key, NONE, h)],
       ["ageUnwrapFileKey", (h) => vault.ageUnwrapFileKey(h, NONE, bytes(88))],
+      ["ageScryptWrap", (h) => vault.ageScryptWrap(h, fileKey)],
+      ["ageScryptUnwrap", (h) => vault.ageScryptUnwrap(h, bytes(32))],
       ["ageHeaderMac", (h) => vault.ageHeaderMac(h, NONE)],
       ["ageHeaderMacVerify", (h) => vault.ageHeaderMacVerify(h, NONE, bytes(32))],
       ["agePayloadKey", (h) => vault.agePayloadKey(h, bytes(16))],

@@ -236,7 +236,7 @@ describe.each(BUILDS)("the vault, $name build", ({ simd }) => {
       expect(codeOf(() => vault.generateAndWrapBatch(kek, otherId, 1))).toBe("CORE_HANDLE_MISUSE");
     });
 
-    it.each([ALGORITHM.AGE_FILE_KEY, ALGORITHM.AGE_PAYLOAD_KEY])(
+    it.each([ALGORITHM.AGE_FILE_KEY, ALGORITHM.AGE_PAYLOAD_KEY, ALGORITHM.AGE_SCRYPT_KEY])(
       "are never made of a key of an age file (algorithm %i)",
       (algorithm) => {
         const age = template(0, { algorithm, id: bytes(16, 100) });

@@ -95,6 +95,7 @@ const NUMBERS = new Set([
   "vaultUnwrap",
   "vaultDerive",
   "vaultAgeUnwrap",
+  "vaultAgeScryptUnwrap",
   "vaultAgePayloadKey",
   "vaultLength",
   "vaultOverhead",

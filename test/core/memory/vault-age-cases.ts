@@ -1,11 +1,14 @@
 /** Memory after every call: age files. */
+import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
-import { USAGE } from "../../../bindings/attributes.js";
+import { ALGORITHM, USAGE } from "../../../bindings/attributes.js";
 import type { Call, Probe } from "./probe.js";
 import { ALL_CIPHER, ALL_MAC, bytes } from "../support.js";
 import { flipped, STALE, allocating, FILE_KEY, type Cases } from "./kit.js";
+
+const SCRYPT_KEY = { algorithm: ALGORITHM.AGE_SCRYPT_KEY };
 
 function ageWrap(handle: number, fileKey: number): Call {
   return { inputs: [bytes(70, 5)], reserve: 88, args: ([a], out) => [handle, fileKey, a!, 70, out] };
@@ -77,6 +80,51 @@ export const vaultAgeCases: Cases = {
       t.call("vaultAgeUnwrap", call(STALE), "STALE");
       t.ranges("vaultAgeUnwrap", call(), "end");
       allocating(t, "vaultAgeUnwrap", call());
+    },
+  },
+  vaultAgeScryptWrap: {
+    statuses: ["OK", "STALE", "MISUSE", "RANGE"],
+    run(t) {
+      const [key, fileKey] = [t.key(0, SCRYPT_KEY), t.key(0, FILE_KEY)];
+      const call = (handle = key, file = fileKey): Call => ({
+        reserve: 32,
+        args: (_, out) => [handle, file, out],
+      });
+      t.call("vaultAgeScryptWrap", call(t.key(ALL_CIPHER)), "MISUSE");
+      t.call("vaultAgeScryptWrap", call(key, key), "MISUSE");
+      t.call("vaultAgeScryptWrap", call(STALE), "STALE");
+      t.call("vaultAgeScryptWrap", call(key, STALE), "STALE");
+      t.ranges("vaultAgeScryptWrap", call());
+      t.live.delete(key);
+      t.call("vaultAgeScryptWrap", call());
+      t.call("vaultAgeScryptWrap", call(), "STALE");
+    },
+  },
+  vaultAgeScryptUnwrap: {
+    statuses: ["OK", "STALE", "AUTHENTICATION", "MISUSE", "SLOTS_EXHAUSTED", "RANGE"],
+    run(t) {
+      const [material, fileKey] = [bytes(32, 96), bytes(16, 95)];
+      const key = t.key(0, { ...SCRYPT_KEY, material });
+      const body: Uint8Array = chacha20poly1305(material, new Uint8Array(12)).encrypt(fileKey);
+      const call = (handle = key, input = body): Call => ({
+        inputs: [input],
+        args: ([b], end) => [handle, b!, end],
+        key: () => ({
+          algorithm: 4,
+          usages: 0,
+          flags: 0,
+          version: 0,
+          id: new Uint8Array(16),
+          material: fileKey,
+        }),
+      });
+      t.call("vaultAgeScryptUnwrap", call());
+      for (const i of [0, 15, 16, 31])
+        t.call("vaultAgeScryptUnwrap", call(key, flipped(body, i)), "AUTHENTICATION");
+      t.call("vaultAgeScryptUnwrap", call(t.key(ALL_CIPHER)), "MISUSE");
+      t.call("vaultAgeScryptUnwrap", call(STALE), "STALE");
+      t.ranges("vaultAgeScryptUnwrap", call(), "end");
+      allocating(t, "vaultAgeScryptUnwrap", call());
     },
   },
   vaultAgeHeaderMac: {

@@ -25,8 +25,9 @@ export const vaultKeysCases: Cases = {
       t.drawsLeft = Infinity;
       t.ranges("vaultGenerate", call(), "end");
       // A new key is seen in its slot: nothing else of it is anywhere.
-      for (const algorithm of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
-        const usages = algorithm === 2 ? ALL_MAC : algorithm > 3 && algorithm < 8 ? 0 : ALL_WRAP;
+      for (const algorithm of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) {
+        const wraps = algorithm < 4 || (algorithm > 7 && algorithm < 11);
+        const usages = algorithm === 2 ? ALL_MAC : wraps ? ALL_WRAP : 0;
         const made = call(algorithm, usages, 1);
         t.call("vaultGenerate", {
           ...made,

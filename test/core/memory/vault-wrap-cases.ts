@@ -28,6 +28,7 @@ import {
 const AGE_KEYS: Child[] = [
   { algorithm: ALGORITHM.AGE_FILE_KEY, usages: 0 },
   { algorithm: ALGORITHM.AGE_PAYLOAD_KEY, usages: 0 },
+  { algorithm: ALGORITHM.AGE_SCRYPT_KEY, usages: 0 },
 ];
 
 /** A wrapped record under the tests' wrapping key. */
