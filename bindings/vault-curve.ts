@@ -38,7 +38,8 @@ export interface CurveVault {
    * The file key in an X25519 stanza.
    *
    * @param identity - an X25519 key that may agree
-   * @throws {CoreError} `CORE_AUTHENTICATION_FAILED`, whatever is wrong with it
+   * @throws {CoreError} `CORE_AUTHENTICATION_FAILED` for another identity's stanza as for a changed one;
+   *   `CORE_WEAK_PUBLIC_KEY` for a share that no recipient's stanza has, on which age has a file refused
    */
   ageX25519Unwrap(identity: Handle, share: Uint8Array, body: Uint8Array): Handle;
   /**

@@ -124,13 +124,14 @@ export function ageX25519Wrap(fileKey: usize, recipient: usize, out: usize): i32
   return failure;
 }
 
-/** A share of small order is one more that doesn't open. @returns a handle or a negated status */
+/** @returns a handle or a negated status */
 export function ageX25519Unwrap(slot: usize, share: usize, body: usize): i32 {
   const status = requireUsage(slot, AGREE);
   if (status != OK) return -status;
   prepare(slot);
-  let handle = -FAIL_AUTHENTICATION;
+  let handle = -FAIL_WEAK_KEY;
   if (x25519(SHARED, slot + MATERIAL, share) == 0) {
+    handle = -FAIL_AUTHENTICATION;
     messageKey(share, slot + PUBLIC_AT, AGE_X25519, AGE_X25519_LENGTH);
     if (aeadOpen(false, KEY, NONCE, NONCE, 0, body, 32, SALT) == OK) {
       handle = allocate(ALGORITHM_AGE_FILE_KEY, 0, 0, NONCE, 0);
