@@ -66,7 +66,10 @@ export const ERROR_CODES = {
 
   // Messages and files.
   MESSAGE_AUTHENTICATION_FAILED: "integrity",
+  MESSAGE_INVALID_IDENTITY: "usage",
+  MESSAGE_INVALID_RECIPIENT: "usage",
   MESSAGE_MALFORMED: "integrity",
+  MESSAGE_NO_MATCH: "denied",
   MESSAGE_TOO_LARGE: "usage",
 
   // Records and jobs.

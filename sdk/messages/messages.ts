@@ -9,7 +9,9 @@ import type { StoredKey } from "../keys/reads.js";
 import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
 import type { AgeSource } from "./age/byte-source.js";
 import { decryptAgeStream, encryptAgeStream } from "./age/file.js";
+import { MAX_STANZAS } from "./age/header.js";
 import { parseManagedKeyStanza, unwrapManagedKeyStanza, wrapManagedKeyStanza } from "./age/stanza.js";
+import { parseRecipients, wrapX25519Stanza } from "./age/x25519.js";
 import { openEnvelope, parseEnvelope, sealEnvelope } from "./envelope.js";
 
 export interface MessageOptions {
@@ -18,6 +20,8 @@ export interface MessageOptions {
 }
 
 export interface EncryptStreamOptions {
+  /** Others who may read the file, each by an identity of age alone: X25519 recipients `age1…`. At most 127. */
+  recipients?: readonly string[] | undefined;
   /** Write the file as text, in ASCII armor: a third longer, safe for mail and chats. */
   armor?: boolean | undefined;
 }
@@ -110,6 +114,7 @@ export function encryptStream(
   options: EncryptStreamOptions,
   requireOpen: () => void,
 ): ReadableStream<Uint8Array> {
+  const recipients = parseRecipients(options.recipients ?? [], MAX_STANZAS - 1);
   return encryptAgeStream(
     {
       vault: context.vault,
@@ -121,6 +126,7 @@ export function encryptStream(
         const version = encryptingVersion(context, stored);
         return context.ring.use(stored, version, (handle) => [
           wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
+          ...recipients.map((recipient) => wrapX25519Stanza(context.vault, recipient, fileKey)),
         ]);
       },
     },
@@ -149,7 +155,7 @@ export function decryptStream(
             unwrapManagedKeyStanza(context.vault, handle, stanza),
           );
         }
-        throw new KeyloomError("MESSAGE_MALFORMED", {
+        throw new KeyloomError("MESSAGE_NO_MATCH", {
           message: "the file is not encrypted to a managed key",
         });
       },

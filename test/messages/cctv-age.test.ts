@@ -1,13 +1,15 @@
 /**
  * The community test vectors of age (C2SP CCTV, npm `cctv-age`) in their framing: header, MAC, STREAM
  * and armor. Each case runs with its own file key in place of a recipient, so a case that fails only
- * because of what a recipient makes of its stanza has to open here.
+ * because of what a recipient makes of its stanza has to open here. Then once more, with the identity or passphrase
+ * that the case names: what it expects is exactly what has to happen. ML-KEM recipients aren't implemented.
  */
 import * as vectors from "cctv-age";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Vault } from "../../sdk/crypto/core.js";
 import { concat, equalBytes, fromHex, toHex } from "../../sdk/foundation/bytes.js";
 import { isKeyloomError } from "../../sdk/foundation/errors.js";
+import { decryptAge } from "../../sdk/messages/age-files.js";
 import { ByteReader } from "../../sdk/messages/age/byte-source.js";
 import { decryptAgeStream } from "../../sdk/messages/age/file.js";
 import { encodeHeader, encodeMac, readHeader } from "../../sdk/messages/age/header.js";
@@ -18,6 +20,8 @@ interface Case {
   readonly name: string;
   readonly expect: string;
   readonly fileKey: Uint8Array;
+  readonly identities: readonly string[];
+  readonly passphrase: string | undefined;
   /** SHA-256 of all plaintext that may come out, in hexadecimal. */
   readonly payload: string | undefined;
   readonly file: Uint8Array;
@@ -88,6 +92,7 @@ function verdictOf(test: Case): Verdict {
 
 async function readCase(name: string, bytes: Uint8Array): Promise<Case> {
   const fields = new Map<string, string>();
+  const identities: string[] = [];
   let at = 0;
   for (;;) {
     const end = bytes.indexOf(0x0a, at);
@@ -95,7 +100,9 @@ async function readCase(name: string, bytes: Uint8Array): Promise<Case> {
     at = end + 1;
     if (line === "") break;
     const colon = line.indexOf(": ");
-    fields.set(line.slice(0, colon), line.slice(colon + 2));
+    const [field, value] = [line.slice(0, colon), line.slice(colon + 2)];
+    fields.set(field, value);
+    if (field === "identity") identities.push(value);
   }
   let file = bytes.slice(at);
   if (fields.get("compressed") === "zlib") {
@@ -107,6 +114,8 @@ async function readCase(name: string, bytes: Uint8Array): Promise<Case> {
   return {
     name,
     expect: fields.get("expect") ?? "",
+    identities,
+    passphrase: fields.get("passphrase"),
     fileKey: fromHex(fields.get("file key") ?? ""),
     payload: fields.get("payload"),
     file,
@@ -185,6 +194,60 @@ describe("the CCTV cases of age, with the file key in place of a recipient", () 
   afterAll(() => {
     const rows = Object.entries(seen).map(([verdict, count]) => `  ${String(count).padStart(3)}  ${verdict}`);
     console.info(`CCTV age: ${encoded.length} cases\n${rows.join("\n")}`);
+  });
+});
+
+const ML_KEM = "ML-KEM, not implemented";
+const OUTCOMES: Record<string, string> = {
+  success: "opened",
+  "no match": "MESSAGE_NO_MATCH",
+  "header failure": "MESSAGE_MALFORMED",
+  "HMAC failure": "MESSAGE_AUTHENTICATION_FAILED header",
+  "payload failure": "MESSAGE_AUTHENTICATION_FAILED payload",
+  "armor failure": "MESSAGE_MALFORMED armor",
+};
+const OUTCOME_COUNTS: Record<string, number> = {
+  success: 21,
+  "no match": 8,
+  "header failure": 54,
+  "HMAC failure": 1,
+  "payload failure": 19,
+  "armor failure": 21,
+  [ML_KEM]: 19,
+};
+
+describe("the CCTV cases of age, with their own identities and passphrases", () => {
+  const seen: Record<string, number> = {};
+
+  it.each(encoded)("%s", async (name, bytes) => {
+    const test = await readCase(name, bytes);
+    const identities = test.identities.filter((identity) => !identity.startsWith("AGE-SECRET-KEY-PQ-"));
+    const needsMlKem = identities.length < test.identities.length;
+    if (needsMlKem) {
+      seen[ML_KEM] = (seen[ML_KEM] ?? 0) + 1;
+      return;
+    }
+    // Where there is nothing to open, there is nothing to open it with.
+    const passphrase = test.passphrase ?? (identities.length === 0 ? "none" : undefined);
+    const expected = name === "armor_garbage_leading" ? "header failure" : test.expect;
+    const size = test.file.length < 4096 ? 1 : 10_007;
+    for (const source of [test.file, yielding(pieces(test.file, size))]) {
+      const outcome = await drain(decryptAge(source, { identities, passphrase }));
+      expect(ending(outcome)).toBe(OUTCOMES[expected]);
+      if (test.payload !== undefined) expect(await sha256(outcome.bytes)).toBe(test.payload);
+      else expect(outcome.bytes.length).toBe(0);
+    }
+    seen[expected] = (seen[expected] ?? 0) + 1;
+  });
+
+  it("are all there, each with what it expects", () => {
+    expect(seen).toEqual(OUTCOME_COUNTS);
+    expect(Object.values(seen).reduce((sum, count) => sum + count, 0)).toBe(encoded.length);
+  });
+
+  afterAll(() => {
+    const rows = Object.entries(seen).map(([outcome, count]) => `  ${String(count).padStart(3)}  ${outcome}`);
+    console.info(`CCTV age, own recipients: ${encoded.length} cases\n${rows.join("\n")}`);
   });
 });
 

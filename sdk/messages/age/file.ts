@@ -9,7 +9,8 @@ import { encodeHeader, encodeMac, readHeader, type Stanza } from "./header.js";
 import { CHUNK_BYTES, disposeIfLive, Payload, PAYLOAD_NONCE_LENGTH, SEALED_CHUNK_BYTES } from "./stream.js";
 
 interface AgeOptions {
-  readonly vault: Vault;
+  /** A vault, or what opens one at the first read of the result. */
+  readonly vault: Vault | (() => Promise<Vault>);
   /** Throws once the vault is gone: whatever a stream fails with then, this is the reason. */
   readonly requireOpen?: () => void;
 }
@@ -19,7 +20,7 @@ export interface AgeEncryptOptions extends AgeOptions {
    * Wraps the file key for every reader; called once, at the first read of the result. The handle is
    * disposed of here, as soon as the call has returned or its promise is settled.
    */
-  readonly stanzas: (fileKey: Handle) => readonly Stanza[] | Promise<readonly Stanza[]>;
+  readonly stanzas: (fileKey: Handle, vault: Vault) => readonly Stanza[] | Promise<readonly Stanza[]>;
   /** Draws that many public random bytes (the payload's nonce). */
   readonly random: (length: number) => Uint8Array;
   /** Write ASCII armor around the file. */
@@ -31,7 +32,7 @@ export interface AgeDecryptOptions extends AgeOptions {
    * Finds the stanza it knows and unwraps the file key; ignores stanzas of other types. The handle
    * given back is disposed of here. Throws when no stanza can be unwrapped.
    */
-  readonly unwrapFileKey: (stanzas: readonly Stanza[]) => Promise<Handle>;
+  readonly unwrapFileKey: (stanzas: readonly Stanza[], vault: Vault) => Promise<Handle>;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -46,13 +47,13 @@ const NOTHING = new Uint8Array(0);
  *   errors of the source, of `stanzas` and of the vault come through as they are.
  */
 export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
-  const { vault, requireOpen } = options;
+  const { requireOpen } = options;
   const reader = new ByteReader(source);
   const armor = options.armor === true ? new ArmorWriter() : null;
   return payloadStream(reader, {
     requireOpen,
     async begin() {
-      const { payload, prefix } = await beginFile(vault, options);
+      const { payload, prefix } = await beginFile(await opened(options), options);
       return { payload, prefix: armor === null ? prefix : armor.write(prefix, false) };
     },
     async next(payload) {
@@ -76,11 +77,11 @@ export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource):
  *   changed, reordered, missing or trailing chunks; errors of the source and of `unwrapFileKey`.
  */
 export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource): ReadableStream<Uint8Array> {
-  const { vault, requireOpen } = options;
+  const { requireOpen } = options;
   const reader = new ByteReader(source, dearmored);
   return payloadStream(reader, {
     requireOpen,
-    begin: async () => ({ payload: await openFile(vault, options, reader) }),
+    begin: async () => ({ payload: await openFile(await opened(options), options, reader) }),
     async next(payload) {
       // A last chunk that is full leaves at once; that nothing follows it is checked behind it.
       if (payload.ended) {
@@ -93,6 +94,10 @@ export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource):
   });
 }
 
+async function opened({ vault }: AgeOptions): Promise<Vault> {
+  return typeof vault === "function" ? vault() : vault;
+}
+
 async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Required<Beginning>> {
   const fileKey = vault.generate({
     algorithm: ALGORITHM.AGE_FILE_KEY,
@@ -102,7 +107,7 @@ async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Requ
     version: 0,
   });
   try {
-    const head = encodeHeader(await options.stanzas(fileKey));
+    const head = encodeHeader(await options.stanzas(fileKey, vault));
     const mac = encodeMac(vault.ageHeaderMac(fileKey, head));
     const nonce = options.random(PAYLOAD_NONCE_LENGTH);
     const payload = new Payload(vault, vault.agePayloadKey(fileKey, nonce));
@@ -114,7 +119,7 @@ async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Requ
 
 async function openFile(vault: Vault, options: AgeDecryptOptions, reader: ByteReader): Promise<Payload> {
   const { stanzas, authenticated, mac } = await readHeader(reader);
-  const fileKey = await options.unwrapFileKey(stanzas);
+  const fileKey = await options.unwrapFileKey(stanzas, vault);
   try {
     if (!vault.ageHeaderMacVerify(fileKey, authenticated, mac)) {
       throw new KeyloomError("MESSAGE_AUTHENTICATION_FAILED", {
