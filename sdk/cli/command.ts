@@ -54,24 +54,26 @@ export function withKey(
   });
 }
 
-/** `encrypt` and `decrypt`: everything that can be refused beforehand is, then a stream goes to its place. */
-export async function convert(
+/** Makes a stream of a source. */
+export type Conversion = (source: AsyncIterable<Uint8Array>) => ReadableStream<Uint8Array>;
+
+/** `encrypt` and `decrypt`: everything that can be refused beforehand is. @returns what puts a stream to its place */
+export async function conversion(
   input: CommandInput,
   defaultName: (path: string) => string,
-  stream: (keys: KeyManager, source: AsyncIterable<Uint8Array>) => ReadableStream<Uint8Array>,
-): Promise<Output> {
+): Promise<(convert: Conversion) => Promise<Output>> {
   const { io, values } = input;
   const path = input.args[0]!;
   const target = text(values, "output") ?? defaultName(path);
   const force = values["force"] === true;
   await requireReadable(path);
   await requireFree(target, force);
-  return using(input, async (keys) => {
-    const bytes = await writeOut(io, target, stream(keys, source(io, path)), force);
+  return async (convert) => {
+    const bytes = await writeOut(io, target, convert(source(io, path)), force);
     if (target === "-") return { result: undefined, text: "" };
     return {
       result: { output: target, bytes },
       text: `${safe(target)}: ${bytes.toLocaleString("en")} bytes`,
     };
-  });
+  };
 }

@@ -1,10 +1,12 @@
 /** The commands of the command line, one table: arguments, options, what runs, what is shown. */
-import { KeyloomError, STATE_NAMES, type State } from "../index.js";
-import { convert, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
+import { decryptAge, encryptAge, KeyloomError, STATE_NAMES, type State } from "../index.js";
+import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
 import { decryptedName, encryptedName } from "./files.js";
 import { interrupted, usage } from "./io.js";
+import { withIdentities } from "./identities.js";
 import { commaSeparated, count, date, exclude, many, needs, text } from "./options.js";
 import { follow } from "./progress.js";
+import { filePassphrase } from "./secret.js";
 import { auditTable, keyTable } from "./tables.js";
 
 const VERSION_OPTION = {
@@ -19,6 +21,14 @@ const JOB_OPTION = {
 const OUTPUT_OPTIONS = {
   output: { type: "string", short: "o", about: "where to write; - is stdout, which then holds nothing else" },
   force: { type: "boolean", about: "replace an existing output" },
+} as const;
+
+const PASSPHRASE_OPTION = {
+  passphrase: {
+    type: "boolean",
+    short: "p",
+    about: "the file is under a passphrase of its own, which is asked for or read as a store's is",
+  },
 } as const;
 
 const DEFAULT_AUDIT_LIMIT = 20;
@@ -100,6 +110,43 @@ async function destroy(input: CommandInput): Promise<Output> {
     const done = `${versionCount(destroyed)} destroyed, ${skipped} skipped (job ${summary.job})`;
     return { result: summary, text: `${done}${erased}` };
   });
+}
+
+/** With a key of the store, for recipients of age beside it; or without a store, for recipients or under a passphrase. */
+async function encrypt(input: CommandInput): Promise<Output> {
+  const { values } = input;
+  exclude(values, "passphrase", "key");
+  exclude(values, "passphrase", "recipient");
+  const key = text(values, "key");
+  const recipients = many(values, "recipient");
+  const armor = values["armor"] === true;
+  if (key === undefined && recipients === undefined && values["passphrase"] !== true) {
+    throw usage("encrypt needs --key, --recipient or --passphrase");
+  }
+  const write = await conversion(input, encryptedName);
+  if (key !== undefined) {
+    return using(input, (keys) => write((from) => keys.encryptStream(key, from, { recipients, armor })));
+  }
+  return write((from) =>
+    encryptAge(
+      from,
+      recipients === undefined
+        ? { passphrase: () => filePassphrase(input, true), armor }
+        : { recipients, armor },
+    ),
+  );
+}
+
+async function decrypt(input: CommandInput): Promise<Output> {
+  const { values } = input;
+  exclude(values, "passphrase", "identity");
+  const files = many(values, "identity");
+  const write = await conversion(input, decryptedName);
+  if (values["passphrase"] === true) {
+    return write((from) => decryptAge(from, { passphrase: () => filePassphrase(input, false) }));
+  }
+  if (files === undefined) return using(input, (keys) => write((from) => keys.decryptStream(from)));
+  return withIdentities(files, (identities) => write((from) => decryptAge(from, { identities })));
 }
 
 async function list(input: CommandInput): Promise<Output> {
@@ -206,19 +253,35 @@ export const COMMANDS = {
   encrypt: {
     args: ["FILE"],
     about: "encrypt a file (- is stdin) to FILE.age",
-    options: { key: { type: "string", about: "the key to encrypt with" }, ...OUTPUT_OPTIONS },
-    run: async (input) => {
-      const key = text(input.values, "key");
-      if (key === undefined) throw usage("encrypt needs --key");
-      return convert(input, encryptedName, (keys, from) => keys.encryptStream(key, from));
+    options: {
+      key: { type: "string", about: "the key to encrypt with" },
+      recipient: {
+        type: "string",
+        multiple: true,
+        short: "r",
+        about: "an age recipient age1…; may be given several times, and without --key no store is needed",
+      },
+      ...PASSPHRASE_OPTION,
+      armor: { type: "boolean", short: "a", about: "write text instead of bytes" },
+      ...OUTPUT_OPTIONS,
     },
+    run: encrypt,
   },
 
   decrypt: {
     args: ["FILE"],
     about: "decrypt FILE.age (- is stdin) to FILE",
-    options: OUTPUT_OPTIONS,
-    run: (input) => convert(input, decryptedName, (keys, from) => keys.decryptStream(from)),
+    options: {
+      identity: {
+        type: "string",
+        multiple: true,
+        short: "i",
+        about: "a file with age identities, one a line, instead of a store; may be given several times",
+      },
+      ...PASSPHRASE_OPTION,
+      ...OUTPUT_OPTIONS,
+    },
+    run: decrypt,
   },
 
   activate: {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { passphrase, rawKey, type UnlockMethod } from "../index.js";
 import { fileError } from "./files.js";
 import { usage, type Io } from "./io.js";
+import { text, type Values } from "./options.js";
 import { prompt } from "./prompt.js";
 
 export interface SecretOptions {
@@ -22,13 +23,21 @@ export function unlockMethod(io: Io, options: SecretOptions, confirm: boolean): 
   return passphrase(async () => normalised(await ask(io, confirm)));
 }
 
+/** The passphrase of a file that no store knows of, from where a store's would come. */
+export function filePassphrase(
+  { io, values }: { io: Io; values: Values },
+  confirm: boolean,
+): Promise<Uint8Array> {
+  return unlockMethod(io, { passphraseFile: text(values, "passphrase-file") }, confirm).secret();
+}
+
 /** The same method with its secret fetched: what fails in that fails now, before a store is made. */
 export async function fetched(method: UnlockMethod): Promise<UnlockMethod> {
   const secret = await method.secret();
   return { ...method, secret: async () => secret };
 }
 
-function readSecret(path: string): Promise<Uint8Array> {
+export function readSecret(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
     throw fileError(`can't read ${path}`, cause);
   });
