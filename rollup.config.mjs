@@ -28,6 +28,7 @@ const PORTABLE = {
   core: "bindings/index.ts",
   testing: "sdk/testing/index.ts",
   "storage/memory": "sdk/storage/memory.ts",
+  nacl: "sdk/messages/nacl.ts",
 };
 
 /** Entry points of Node alone, public ones and programs. */

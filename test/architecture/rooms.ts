@@ -75,6 +75,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   { name: /^(@assemblyscript\/loader|wasm-feature-detect)$/, by: /^bindings\// },
   { name: /^(cborg|uuidv7)(\/|$)/, by: /^sdk\/foundation\// },
   { name: /^lmdb$/, by: /^sdk\/storage\/lmdb[-\w]*\.ts$/ },
+  { name: /^tweetnacl$/, by: /^sdk\/messages\/nacl\.ts$/ },
   { name: /^cli-progress$/, by: /^sdk\/cli\// },
   { name: /^libsodium-wrappers$/, by: /^sdk\/cli\/wrap-comparison/ },
   { name: /^fast-check$/, by: /^sdk\/testing\// },
@@ -84,7 +85,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
 const COMMITTERS = /^sdk\/(commands|storage)\//;
 
 /** Files behind an entry point of their own, which the entry `.` must not reach. */
-const ADAPTERS = /^sdk\/storage\/(memory|lmdb[-\w]*)\.ts$/;
+const ADAPTERS = /^sdk\/(storage\/(memory|lmdb[-\w]*)|messages\/nacl)\.ts$/;
 
 /** @returns one sentence per violation, none for a tree in order. */
 export function violations(tree: SourceTree): string[] {
