@@ -138,10 +138,11 @@ function negateChosen(negative: i32): void {
     }
   } else {
     for (let at = CHOSEN; at < CHOSEN + PAIR; at += 8) {
-      const difference = load<i32>(at);
-      const change = (difference ^ load<i32>(at, SECOND)) & negative;
-      store<i32>(at, difference ^ change);
-      store<i32>(at, load<i32>(at, SECOND) ^ change, SECOND);
+      const first = load<i32>(at);
+      const second = load<i32>(at, SECOND);
+      const change = (first ^ second) & negative;
+      store<i32>(at, first ^ change);
+      store<i32>(at, second ^ change, SECOND);
       store<i32>(at, (load<i32>(at, PAIR + SECOND) ^ negative) - negative, PAIR + SECOND);
     }
   }
