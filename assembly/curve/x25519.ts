@@ -4,8 +4,8 @@
  * The two points of the ladder are pairs [z | x]. Time depends on neither the scalar nor the point.
  */
 import { ALL_ZERO_VERDICT, declassify } from "../memory/declassify";
-import { CURVE_SCRATCH, CURVE_SCRATCH_SIZE } from "../memory/layout";
-import { addFirst, butterfly, FIELD_SCRATCH_END, fromBytes, invert, join, mul, PAIR, SECOND, setSmall, square, sub, toBytes } from "./field";
+import { CURVE_SCRATCH } from "../memory/layout";
+import { addFirst, butterfly, FIELD_SCRATCH_END, fromBytes, invert, join, mul, PAIR, SECOND, setSmall, square, toBytes } from "./field";
 
 /** [121665 | x1], the constant factors of a step. */
 const FACTORS: usize = FIELD_SCRATCH_END;
@@ -15,6 +15,7 @@ const SUMS2: usize = P3 + PAIR;
 const SUMS3: usize = SUMS2 + PAIR;
 const T: usize = SUMS3 + PAIR;
 const SCALAR: usize = T + PAIR;
+const SCRATCH_USED: usize = SCALAR + 32 - CURVE_SCRATCH;
 
 /** Writes a scalar with its bits set and cleared as §5 says, to `out`, 32 bytes. May be in place. */
 export function clamp(out: usize, scalar: usize): void {
@@ -91,8 +92,7 @@ function multiply(out: usize, scalar: usize, point: usize): void {
  */
 export function x25519(out: usize, scalar: usize, point: usize): i32 {
   multiply(out, scalar, point);
-  memory.fill(CURVE_SCRATCH, 0, CURVE_USED);
+  memory.fill(CURVE_SCRATCH, 0, SCRATCH_USED);
   const any = load<u64>(out) | load<u64>(out, 8) | load<u64>(out, 16) | load<u64>(out, 24);
   return declassify(<i32>(any == 0), ALL_ZERO_VERDICT);
 }
-const CURVE_USED: usize = SCALAR + 32 - CURVE_SCRATCH;
