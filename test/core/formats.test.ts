@@ -1,6 +1,6 @@
 /** Fixed examples of every stored format, read and written by the library. */
 import { describe, expect, it } from "vitest";
-import { encodeAttributes, type KeyTemplate } from "../../bindings/attributes.js";
+import { ALGORITHM, encodeAttributes, USAGE, type KeyTemplate } from "../../bindings/attributes.js";
 import { loadCoreWith } from "../../bindings/load.js";
 import type { Handle, Vault } from "../../bindings/vault.js";
 import { decodeIntake, encodeIntake, leafInput, type IntakeBody } from "../../sdk/audit/event.js";
@@ -189,6 +189,18 @@ describe.each(BUILDS)("a stored format is written and read as its example, $name
     const opened: Handle = unwrapManagedKeyStanza(vault, key, parsed!);
     const header = new Uint8Array(9);
     expect(vault.ageHeaderMac(opened, header)).toEqual(vault.ageHeaderMac(fileKey, header));
+  });
+
+  it("key that is agreed upon, from either side", async () => {
+    const { vault } = await loadCoreWith({ simd });
+    const { scalars, publicKeys, info, material } = formats.agreement;
+    for (const [i, scalar] of scalars.entries()) {
+      const agreeing = template(USAGE.AGREE | ALL_CIPHER, { algorithm: ALGORITHM.X25519, exportable: true });
+      const key = vault.import(agreeing, hex(scalar));
+      expect(toHex(vault.publicKey(key))).toBe(publicKeys[i]);
+      const child = vault.agree(key, hex(publicKeys[1 - i]!), dataTemplate, hex(info));
+      expect(toHex(vault.exportInsecureCleartext(child))).toBe(material);
+    }
   });
 
   it("MAC for callers", async () => {

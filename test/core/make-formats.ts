@@ -4,9 +4,10 @@
  */
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { argon2id } from "@noble/hashes/argon2.js";
-import { hkdf } from "@noble/hashes/hkdf.js";
+import { expand, hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import nacl from "tweetnacl";
 import { bytes, toHex } from "./support.js";
 import { wrapKey } from "./wrapped-key.js";
 
@@ -83,6 +84,21 @@ function record(
     body: toHex(body),
     value: toHex(concat(message.subarray(key.length), mac)),
     digest: toHex(sha256(message)),
+  };
+}
+
+/** The key that two holders of X25519 keys agree upon. `child`: its attribute bytes 0 to 7. */
+function agreement(mine: Uint8Array, theirs: Uint8Array, child: Uint8Array, info: Uint8Array) {
+  const publicKeys = [mine, theirs].map((scalar) => toHex(nacl.scalarMult.base(scalar)));
+  const salt = Uint8Array.from([...publicKeys].sort().join("").match(/../g)!, (two) => parseInt(two, 16));
+  const shared = nacl.scalarMult(mine, nacl.scalarMult.base(theirs));
+  const prk = hkdf(sha256, shared, salt, utf8("keyloom/v1/agree"), 32);
+  return {
+    scalars: [toHex(mine), toHex(theirs)],
+    publicKeys,
+    child: toHex(child),
+    info: toHex(info),
+    material: toHex(expand(sha256, prk, concat(child, info), 32)),
   };
 }
 
@@ -271,6 +287,7 @@ export function makeFormats() {
       data: toHex(plaintext),
       mac: toHex(hmac(sha256, subkey(macKey, "mac"), plaintext)),
     },
+    agreement: agreement(bytes(32, 18), bytes(32, 19), concat([1, 1, 1, 1], number(12, 4)), plaintext),
     keyRecord: record(macKey, "keyloom record v1", storeId, concat([0x20], keyId), 3, keyRecord),
     event: {
       ...record(macKey, "keyloom record v1", storeId, concat([0x42], writerId, number(9, 8)), 1, event),
