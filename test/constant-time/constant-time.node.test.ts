@@ -7,7 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 import type { Cases } from "../core/memory/kit.js";
-import { CELLS, DECLASSIFIERS, EXPORTS, VERDICTS } from "./secrets.js";
+import { wrapUnder } from "../core/memory/wrap-algorithms.js";
+import { WRAPPING } from "../core/wrapped-key.js";
+import { CELLS, DECLASSIFIERS, EXPORTS, VERDICTS, type Verdict } from "./secrets.js";
 import { Subject } from "./subject.js";
 import { TaintProbe, type Builds } from "./taint-probe.js";
 
@@ -41,18 +43,32 @@ describe.each(["simd", "scalar"] as const)("the %s build, with its secrets marke
     expect(subject.exports.filter((name) => CASES[name] === undefined)).toEqual([]);
   });
 
-  it.each(subject.exports)("takes no decision on a secret in %s", (name) => {
-    const { output, verdicts = [], excepted = [] } = EXPORTS[name]!;
-    const t = TaintProbe.over(builds);
-    CASES[name]!.run(t);
+  /** What a probe found that is not excepted, and the verdicts that were made public. */
+  function look(t: TaintProbe, verdicts: readonly Verdict[], excepted: readonly string[] = []): void {
     const found = Array.from(t.violations, ([violation, places]) => ({ violation, places: [...places] }));
     expect(found.filter(({ violation }) => !isExcepted(violation, excepted))).toEqual([]);
     // An exception that nothing needs any more is to be taken out.
     if (subject.hasNames) expect([...t.violations.keys()].sort()).toEqual([...excepted].sort());
     expect([...t.verdicts].sort()).toEqual([...verdicts].sort());
     expect(t.inspectAll()).toEqual([]);
+  }
+
+  it.each(subject.exports)("takes no decision on a secret in %s", (name) => {
+    const { output, verdicts = [], excepted } = EXPORTS[name]!;
+    const t = TaintProbe.over(builds);
+    CASES[name]!.run(t);
+    look(t, verdicts, excepted);
     // Secrets were there, and came through.
     if (output !== "none") expect([...t.carried]).toContain(name);
+  });
+
+  it.each(WRAPPING)("takes no decision on a secret when keys are wrapped under $name", (row) => {
+    const t = TaintProbe.over(builds);
+    wrapUnder(t, row);
+    look(t, [
+      "commitment",
+      ...(row.nonceLength === 0 ? (["MAC", "key wrap"] as const) : (["AEAD tag"] as const)),
+    ]);
   });
 
   it("was looked at nearly everywhere", () => {
