@@ -33,6 +33,8 @@ export class TaintProbe extends Probe {
   readonly verdicts = new Set<string>();
   /** The exports whose output had a secret in it. */
   readonly carried = new Set<string>();
+  /** A refused call has nothing secret to decide on: one of each kind is enough. */
+  protected override readonly everyPlace = false;
   readonly #rig: Rig;
   #calling = "";
   #statuses = 0;
@@ -101,6 +103,13 @@ export class TaintProbe extends Probe {
     });
   }
 
+  /** A thousand calls that are alike: the next one's comparison is theirs too. */
+  override fillSlots(): void {
+    this.#rig.compares = false;
+    super.fillSlots();
+    this.#rig.compares = true;
+  }
+
   // No copies are searched for: a secret is known by its mask.
   override addSecret(): void {}
   override addKey(): void {}
@@ -116,6 +125,10 @@ class Rig {
   readonly start: (draw: Draw) => Machine;
   /** Calls leave everything behind this address alone. */
   window = STAGING + 4096;
+  /** Whether memories are compared after each call. */
+  compares = true;
+  /** Where the bytes begin that the test may have written since the last call: all of them before the first one. */
+  #written = 0;
   readonly #twin: Machine;
   readonly #twinBytes: Buffer;
   readonly #drawn: { bytes: Uint8Array; status: number }[] = [];
@@ -151,12 +164,15 @@ class Rig {
 
   #call(name: string, args: number[]): number {
     const { memory } = this.checker;
-    this.#twinBytes.set(memory.subarray(0, this.window));
+    this.#twinBytes.set(memory.subarray(this.#written, this.window), this.#written);
+    this.#written = STAGING;
     const result = Number(this.checker.call(name, args) ?? 0);
     const expected = this.#twin.exports[name]!(...args) ?? 0;
-    const same = this.#twinBytes.subarray(0, this.window).equals(memory.subarray(0, this.window));
-    if (result !== expected || !same || this.#drawn.length > 0)
+    const same =
+      !this.compares || this.#twinBytes.subarray(0, this.window).equals(memory.subarray(0, this.window));
+    if (result !== expected || !same || this.#drawn.length > 0) {
       this.#differences.push(`${name}: not what the engine computes`);
+    }
     return result;
   }
 }

@@ -137,6 +137,8 @@ export class Probe {
   readonly seen = new Map<string, Set<StatusName>>();
   /** How many draws of random bytes succeed before one fails, having written its bytes already. */
   drawsLeft = Infinity;
+  /** Whether `ranges` tries every address, or one. */
+  protected readonly everyPlace: boolean = true;
   /** Sees memory at every draw, in the middle of a call. */
   onDraw: ((memory: Uint8Array) => void) | null = null;
   #draws = 0;
@@ -259,6 +261,7 @@ export class Probe {
       return args;
     };
     this.call(name, { ...call, args: plain }, "RANGE");
+    if (!this.everyPlace) return;
     for (const place of places) {
       const behind = place % 2 === 0 ? this.#bytes.length + 16 : 0xffff_fff0;
       for (const outside of [STAGING - 16, behind]) {
