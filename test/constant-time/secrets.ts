@@ -148,6 +148,8 @@ export const EXPORTS: Record<string, Entry> = {
 
   vaultAgeWrap: { secret: {}, output: "commitment, nonce, ciphertext and tag" },
   vaultAgeUnwrap: { secret: {}, output: "none", verdicts: ["commitment", "AEAD tag"] },
+  vaultAgeScryptWrap: { secret: {}, output: "ciphertext and tag" },
+  vaultAgeScryptUnwrap: { secret: {}, output: "none", verdicts: ["AEAD tag"] },
   vaultAgeHeaderMac: { secret: {}, output: "MAC" },
   vaultAgeHeaderMacVerify: { secret: {}, output: "none", verdicts: ["MAC"] },
   vaultAgePayloadKey: { secret: {}, output: "none" },
