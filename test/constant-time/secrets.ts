@@ -47,7 +47,6 @@ export const EXPORTS: Record<string, Entry> = {
   hkdfExpandSha256Batch: { secret: { 0: "pseudorandom key" }, output: "keys" },
   pbkdf2Sha256: { secret: { 0: "password" }, output: "key" },
   pbkdf2Batch: { secret: { 0: "passwords" }, output: "keys" },
-  pbkdf2Sha256Batch: { secret: { 0: "passwords" }, output: "keys" },
   kbkdfCounterHmacSha256: { secret: { 0: KEY }, output: "key" },
   merkleHashes: { secret: { 0: "records" }, output: "hashes" },
 
@@ -55,7 +54,6 @@ export const EXPORTS: Record<string, Entry> = {
   sha512: { secret: { 0: "message" }, output: "digest" },
   hmacSha512: { secret: { 0: KEY, 1: "message" }, output: "MAC" },
   hkdfSha512: { secret: { 0: "input key" }, output: "key" },
-  pbkdf2Sha512: { secret: { 0: "password" }, output: "key" },
 
   // RFC 9106: from the third slice of the first pass on, which block is read next depends on the blocks.
   argon2id: {
