@@ -29,10 +29,15 @@ const PORTABLE = {
   testing: "sdk/testing/index.ts",
   "storage/memory": "sdk/storage/memory.ts",
   nacl: "sdk/messages/nacl.ts",
+  "storage/indexeddb": "sdk/storage/indexeddb.ts",
 };
 
 /** Entry points of Node alone, public ones and programs. */
-const NODE_PUBLIC = { "storage/lmdb": "sdk/storage/lmdb.ts" };
+const NODE_PUBLIC = {
+  "storage/lmdb": "sdk/storage/lmdb.ts",
+  "storage/postgres": "sdk/storage/postgres.ts",
+  "storage/sqlite": "sdk/storage/sqlite.ts",
+};
 const NODE_PROGRAMS = { cli: "sdk/cli/index.ts", "main-job": "sdk/cli/main-job.ts" };
 
 const PLATFORMS = {

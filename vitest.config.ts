@@ -6,6 +6,7 @@ import { findChromium } from "./scripts/chromium.js";
 // One suite, two hosts. Conventions of file names:
 //   *.test.ts        runs in Node and in Chromium
 //   *.node.test.ts   runs in Node only
+//   *.browser.test.ts runs in Chromium only
 //   *.slow.test.ts   runs in Node only, and only under `npm run test:slow` or `npm run test:crash`
 const slow = process.env["KEYLOOM_TESTS"] === "slow";
 
@@ -16,7 +17,7 @@ const node: TestProjectInlineConfiguration = {
     ...timeouts,
     name: "node",
     include: [slow ? "test/**/*.slow.test.ts" : "test/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, ...(slow ? [] : ["**/*.slow.test.ts"])],
+    exclude: [...configDefaults.exclude, "**/*.browser.test.ts", ...(slow ? [] : ["**/*.slow.test.ts"])],
     environment: "node",
   },
 };
@@ -37,6 +38,7 @@ const DEPENDENCIES = [
   "cborg",
   "fast-check",
   "tweetnacl",
+  "idb",
   "uuidv7",
   "wasm-feature-detect",
 ];

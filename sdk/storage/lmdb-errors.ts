@@ -1,31 +1,23 @@
 /** What an error of the LMDB engine means here: one table. */
 import { type ErrorCode, isKeyloomError, KeyloomError } from "../foundation/errors.js";
+import { FILE_ERRORS } from "./node-files.js";
 
 // Codes of lmdb.h are negative; an errno comes positive from the engine and as a name from node:fs.
 // Only the errnos that have one number on Linux and macOS stand here by number.
 const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ...FILE_ERRORS,
   "-30792": ["STORAGE_FULL", "the store's map is full"], // MDB_MAP_FULL
   "-30788": ["STORAGE_FULL", "the commit touches more pages than the engine can hold"], // MDB_TXN_FULL
   "28": ["STORAGE_FULL", "no space is left on the device"],
-  ENOSPC: ["STORAGE_FULL", "no space is left on the device"],
   "27": ["STORAGE_FULL", "the store's file may not grow further"],
-  EFBIG: ["STORAGE_FULL", "the store's file may not grow further"],
-  EDQUOT: ["STORAGE_FULL", "the disk quota is used up"],
   "13": ["STORAGE_READ_ONLY", "no permission to write the store"],
-  EACCES: ["STORAGE_READ_ONLY", "no permission to read and write the store"],
   "1": ["STORAGE_READ_ONLY", "no permission to write the store"],
-  EPERM: ["STORAGE_READ_ONLY", "no permission to write the store"],
   "30": ["STORAGE_READ_ONLY", "the file system is read-only"],
-  EROFS: ["STORAGE_READ_ONLY", "the file system is read-only"],
-  EBUSY: ["STORAGE_LOCKED", "the store's files are locked"],
-  EAGAIN: ["STORAGE_LOCKED", "the store's files are locked"],
   "-30790": ["STORAGE_LOCKED", "too many readers hold the store open"], // MDB_READERS_FULL
   "-30797": ["STORE_DAMAGED", "a page of the store's file is missing"], // MDB_PAGE_NOTFOUND
   "-30796": ["STORE_DAMAGED", "a page of the store's file is of the wrong kind"], // MDB_CORRUPTED
   "-30793": ["STORE_UNREADABLE", "this is no LMDB file"], // MDB_INVALID
   "-30794": ["STORE_UNREADABLE", "the LMDB file is of another version"], // MDB_VERSION_MISMATCH
-  ENOTDIR: ["STORE_UNREADABLE", "the store's path is no folder"],
-  EISDIR: ["STORE_UNREADABLE", "a folder stands where the store's file belongs"],
 };
 
 /**

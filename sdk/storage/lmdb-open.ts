@@ -1,12 +1,12 @@
 /** Opens the LMDB engine on a path, and makes sure that what lies there is a Keyloom store. */
 import { KeyloomError } from "../foundation/errors.js";
 import { inspectDataFile } from "./lmdb-file.js";
+import { type FileSystem, syncFolder } from "./node-files.js";
 import { Arena, NO_VALUE } from "./pages.js";
 
 export type Driver = typeof import("lmdb");
 type Database = import("lmdb").Database<Uint8Array, Uint8Array>;
 type RootDatabase = import("lmdb").RootDatabase<Uint8Array, Uint8Array>;
-type FileSystem = typeof import("node:fs");
 
 /** Names of the two trees inside the LMDB environment, and of the records in the first. */
 const ABOUT_TREE = "keyloom.about";
@@ -187,20 +187,6 @@ function writeFormat(about: Database, entries: Database, path: string): Uint8Arr
   }
   about.put(FORMAT, FORMAT_1);
   return FORMAT_1;
-}
-
-/** A new file is only as durable as the folder entry that names it. */
-function syncFolder(fs: FileSystem, folder: string): void {
-  try {
-    const fd = fs.openSync(folder, "r");
-    try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-  } catch {
-    // Windows knows no such thing, and keeps its folders in a journal.
-  }
 }
 
 /** Keys as they are: the engine's own binary keys would come back as a `Buffer`. */

@@ -18,6 +18,7 @@ import {
 } from "./adapter.js";
 import { lmdbError } from "./lmdb-errors.js";
 import { type Driver, type OpenLmdb, openLmdb, probeSpace } from "./lmdb-open.js";
+import { loadDriver } from "./opening.js";
 import { countKeys, decimal, fresh, pageReader, type ReadTransaction, read } from "./lmdb-reads.js";
 import { copyRange, pagedList } from "./pages.js";
 
@@ -60,15 +61,6 @@ export function lmdbStorage(options: LmdbStorageOptions): StorageAdapter {
     throw new TypeError("lmdbStorage needs a path");
   }
   return new LmdbStorage(options);
-}
-
-async function load(driver: () => Promise<Driver>): Promise<Driver> {
-  try {
-    return await driver();
-  } catch (cause) {
-    const message = "the LMDB driver is not installed: run `npm i lmdb`";
-    throw new KeyloomError("STORAGE_DRIVER_MISSING", { message, driver: "lmdb", cause });
-  }
 }
 
 class LmdbStorage implements StorageAdapter {
@@ -161,7 +153,7 @@ class LmdbStorage implements StorageAdapter {
   async #openNow(): Promise<OpenLmdb> {
     const { path, create = true, driver = () => import("lmdb") } = this.#options;
     try {
-      this.#store = await openLmdb(await load(driver), path, create);
+      this.#store = await openLmdb(await loadDriver(driver, "LMDB", "run `npm i lmdb`"), path, create);
       return this.#store;
     } catch (error) {
       throw lmdbError(error, "cannot open the store", path);

@@ -27,10 +27,28 @@ export const STORAGE_SCHEMES = {
     open: async (path, { create }) =>
       path === "" ? null : (await import("./lmdb.js")).lmdbStorage({ path, create }),
   },
+  sqlite: {
+    form: "sqlite:PATH",
+    open: async (path, { create }) =>
+      path === "" ? null : (await import("./sqlite.js")).sqliteStorage({ path, create }),
+  },
+  postgres: {
+    form: "postgres://USER:PASSWORD@HOST/DATABASE?table=NAME",
+    open: async (rest, { create }) =>
+      /^\/\/./.test(rest)
+        ? (await import("./postgres.js")).postgresStorage({ url: `postgres:${rest}`, create })
+        : null,
+  },
+  indexeddb: {
+    form: "indexeddb:NAME",
+    open: async (name, { create }) =>
+      name === "" ? null : (await import("./indexeddb.js")).indexeddbStorage({ name, create }),
+  },
 } as const satisfies Readonly<Record<string, Scheme>>;
 
 /**
- * The adapter for a URL: `memory:`, or `lmdb:` and a path taken as it stands (no escapes).
+ * The adapter for a URL: a scheme of the table and what follows it, a path or name taken as it stands (no
+ * escapes).
  *
  * @throws {KeyloomError} `STORAGE_URL_INVALID` for an unknown scheme or a form that the scheme doesn't have.
  *   What opening the store throws comes with the adapter's first call.

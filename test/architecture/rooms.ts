@@ -69,7 +69,7 @@ export const NARROWER: readonly { from: RegExp; to: RegExp; but: RegExp; why: st
 export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   {
     name: /^node:/,
-    by: /^(sdk\/cli\/|sdk\/storage\/lmdb[-\w]*\.ts$|bindings\/wasm-source(\.node)?\.ts$|bindings\/pool\/(host[-.]|worker-)node\.ts$)/,
+    by: /^(sdk\/cli\/|sdk\/storage\/(lmdb|sqlite|postgres|node)[-\w]*\.ts$|bindings\/wasm-source(\.node)?\.ts$|bindings\/pool\/(host[-.]|worker-)node\.ts$)/,
   },
   {
     name: /^(virtual:keyloom-wasm|\.\/keyloom-(simd|scalar)\.wasm)$/,
@@ -77,8 +77,11 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   },
   { name: /^(@assemblyscript\/loader|wasm-feature-detect)$/, by: /^bindings\// },
   { name: /^(cborg|uuidv7)(\/|$)/, by: /^sdk\/foundation\// },
+  { name: /^idb$/, by: /^sdk\/storage\/indexeddb[-\w]*\.ts$/ },
   { name: /^lmdb$/, by: /^sdk\/storage\/lmdb[-\w]*\.ts$/ },
   { name: /^tweetnacl$/, by: /^sdk\/messages\/nacl\.ts$/ },
+  { name: /^better-sqlite3$/, by: /^sdk\/storage\/sqlite[-\w]*\.ts$/ },
+  { name: /^pg$/, by: /^sdk\/storage\/postgres[-\w]*\.ts$/ },
   { name: /^cli-progress$/, by: /^sdk\/cli\// },
   { name: /^libsodium-wrappers$/, by: /^sdk\/cli\/wrap-comparison/ },
   { name: /^fast-check$/, by: /^sdk\/testing\// },
@@ -88,7 +91,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
 const COMMITTERS = /^sdk\/(commands|storage)\//;
 
 /** Files behind an entry point of their own, which the entry `.` must not reach. */
-const ADAPTERS = /^sdk\/(storage\/(memory|lmdb[-\w]*)|messages\/nacl)\.ts$/;
+const ADAPTERS = /^sdk\/(storage\/(memory|(lmdb|sqlite|postgres|indexeddb)[-\w]*)|messages\/nacl)\.ts$/;
 
 /** @returns one sentence per violation, none for a tree in order. */
 export function violations(tree: SourceTree): string[] {

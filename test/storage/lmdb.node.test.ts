@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
@@ -11,8 +10,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 import { open } from "lmdb";
 import { afterAll, describe, expect, it } from "vitest";
@@ -24,15 +21,12 @@ import { faultyStorage } from "../../sdk/storage/faulty.js";
 import { lmdbStorage } from "../../sdk/storage/lmdb.js";
 import { lmdbError } from "../../sdk/storage/lmdb-errors.js";
 import { storageFromUrl } from "../../sdk/storage/url.js";
+import { output, severalProcesses } from "./processes.js";
 
 const base = mkdtempSync(join(tmpdir(), "keyloom-lmdb-"));
-const children = new Set<ChildProcess>();
 let folders = 0;
 
-afterAll(() => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(base, { recursive: true, force: true });
-});
+afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 const freshPath = (): string => join(base, `store-${++folders}`);
 
@@ -73,83 +67,12 @@ const codeOf = (call: Promise<unknown>): Promise<string> =>
     (error: { code?: string }) => String(error.code),
   );
 
-/** Runs the child, under a limit of so many KiB on the size of any file where one is given. */
-function child(
-  args: string[],
-  fileLimitKiB?: number,
-): { process: ChildProcess; lines: AsyncIterable<string> } {
-  const script = fileURLToPath(new URL("./fixtures/lmdb-child.ts", import.meta.url));
-  const command = [process.execPath, "--import", "tsx", script, ...args];
-  // SIGXFSZ would end the process where a write should fail.
-  const limit = fileLimitKiB === undefined ? "" : `trap '' XFSZ; ulimit -f ${fileLimitKiB}; `;
-  const started = spawn("bash", ["-c", `${limit}exec "$@"`, "bash", ...command], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.add(started);
-  started.on("exit", () => children.delete(started));
-  return { process: started, lines: createInterface({ input: started.stdout }) };
-}
-
-async function output(args: string[], fileLimitKiB?: number): Promise<string[]> {
-  const { process: started, lines } = child(args, fileLimitKiB);
-  const ended = new Promise<unknown>((resolve) =>
-    started.on("exit", (code, signal) => resolve(signal ?? code)),
-  );
-  const all: string[] = [];
-  for await (const line of lines) all.push(line);
-  expect(await ended).toBe(0);
-  return all;
-}
-
-describe("several processes on one LMDB store", () => {
-  it("a process killed at any moment loses no acknowledged commit and leaves no half of one", async () => {
-    const path = freshPath();
-    const storage = lmdbStorage({ path });
-    let total = 0;
-    // The parent holds the store open all the while: a killed writer must not lock it out.
-    for (const lines of [1, 7, 20, 43]) {
-      const { process: started, lines: acknowledged } = child(["append", path]);
-      const ended = new Promise((resolve) => started.on("exit", resolve));
-      let last = 0;
-      let seen = 0;
-      for await (const line of acknowledged) {
-        last = Number(line);
-        if (++seen === lines) started.kill("SIGKILL");
-      }
-      await ended;
-      expect(last).toBeGreaterThan(total);
-      const stored = Number(text((await storage.get(bytes("last")))!.value));
-      // One commit may have taken effect whose line was never written.
-      expect([last, last + 1]).toContain(stored);
-      const found = await listed(storage, { start: bytes("part/"), end: bytes("part0") }, { keysOnly: true });
-      expect(found.length).toBe(stored * 8);
-      expect(await commit(storage, put("parent", String(lines)))).toMatchObject({ committed: true });
-      total = stored;
-    }
-    await storage.close();
-    expect(await listed(lmdbStorage({ path }), { start: bytes("parent"), end: null })).toContain("parent=43");
-  });
-
-  it("lose no increment of one another", async () => {
-    const path = freshPath();
-    const storage = lmdbStorage({ path });
-    await commit(storage, put("n", "0"));
-    await Promise.all([output(["increment", path, "150"]), output(["increment", path, "150"])]);
-    expect(text((await storage.get(bytes("n")))!.value)).toBe("300");
-    await storage.close();
-  });
-
-  it("may create it at the same moment", async () => {
-    const path = freshPath();
-    const outputs = await Promise.all([1, 2, 3].map(() => output(["open", path])));
-    expect(outputs).toEqual([["opened"], ["opened"], ["opened"]]);
-  });
-});
+severalProcesses("one LMDB store", () => `lmdb:${freshPath()}`);
 
 describe("an LMDB store on a full disk", () => {
   it("refuses the commit, keeps what it has, and goes on once there is room", async () => {
     const path = freshPath();
-    const lines = await output(["fill", path], 2048);
+    const lines = await output(["fill", `lmdb:${path}`], 2048);
     const full = lines.indexOf("STORAGE_FULL");
     expect(full).toBeGreaterThan(5);
     expect(lines.slice(full + 1)).toEqual([lines[full - 1], "wrote again"]);
@@ -159,7 +82,7 @@ describe("an LMDB store on a full disk", () => {
   });
 
   it("can't be made there, and says so", async () => {
-    expect(await output(["open", freshPath()], 16)).toEqual(["STORAGE_FULL"]);
+    expect(await output(["open", `lmdb:${freshPath()}`], 16)).toEqual(["STORAGE_FULL"]);
   });
 });
 

@@ -18,7 +18,10 @@ describe("storage URLs", () => {
       "MEMORY:",
       "memory:x",
       "lmdb:",
-      "postgres://u:hunter2@h/d",
+      "sqlite:",
+      "indexeddb:",
+      "postgres:",
+      "postgresql://u:hunter2@h/d",
     ]) {
       const error = await storageFromUrl(url).then(
         () => null,
