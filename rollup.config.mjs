@@ -27,6 +27,7 @@ const PORTABLE = {
   index: "sdk/index.ts",
   core: "bindings/index.ts",
   testing: "sdk/testing/index.ts",
+  "storage/adapter": "sdk/storage/authoring.ts",
   "storage/memory": "sdk/storage/memory.ts",
   nacl: "sdk/messages/nacl.ts",
   "storage/indexeddb": "sdk/storage/indexeddb.ts",

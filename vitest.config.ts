@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 import { playwright } from "@vitest/browser-playwright";
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
@@ -13,6 +15,7 @@ const slow = process.env["KEYLOOM_TESTS"] === "slow";
 const timeouts = { testTimeout: slow ? 1_800_000 : 60_000, hookTimeout: 60_000 };
 
 const node: TestProjectInlineConfiguration = {
+  extends: true,
   test: {
     ...timeouts,
     name: "node",
@@ -83,6 +86,10 @@ function wantsChromium(args: readonly string[]): boolean {
 }
 
 export default defineConfig(async () => ({
+  // The guide's adapter is written as a user writes it.
+  resolve: {
+    alias: { "keyloom/storage/adapter": fileURLToPath(new URL("sdk/storage/authoring.ts", import.meta.url)) },
+  },
   test: {
     globalSetup: ["test/global-setup.ts"],
     projects: [node, ...(wantsChromium(process.argv) ? await chromium() : [])],

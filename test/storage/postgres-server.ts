@@ -25,21 +25,25 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** @param fsync - as in earnest. Tests need it not: what a killed server must keep is in the system's cache. */
+export async function startPostgres({ fsync = false } = {}): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), "keyloom-postgres-"));
   chmodSync(folder, 0o755); // the server runs as a user of its own where the tests run as root
   const port = await freePort();
   const log: string[] = [];
   const certificate = makeCertificate(folder);
   const tls = ["ssl=on", `ssl_cert_file=${folder}/server.crt`, `ssl_key_file=${folder}/server.key`];
-  const settings = ["fsync=off", "unix_socket_directories=", ...(certificate === null ? [] : tls)];
+  const settings = [
+    `fsync=${fsync ? "on" : "off"}`,
+    "unix_socket_directories=",
+    ...(certificate === null ? [] : tls),
+  ];
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, "data"),
     port,
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
-    // Nobody pulls the plug here: what a killed server must keep is in the system's cache.
     postgresFlags: settings.flatMap((setting) => ["-c", setting]),
     onLog: (line) => void log.push(String(line)),
     onError: (line) => void log.push(String(line)),
