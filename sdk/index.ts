@@ -8,13 +8,17 @@ export type {
   KeyReference,
   ListOptions,
   OpenOptions,
+  RevokeAllOptions,
+  RevokeOptions,
+  RevokeReasonOptions,
   VersionOption,
 } from "./key-manager.js";
 export type { Key, KeyVersionInfo } from "./keys/view.js";
 export type { AuditEntry } from "./audit/view.js";
 export type { Algorithm, Usage } from "./crypto/algorithms.js";
-export { STATE_NAMES } from "./lifecycle/states.js";
-export type { State, RevocationReason } from "./lifecycle/states.js";
+export { REVOCATION_REASON_NAMES, STATE_NAMES } from "./lifecycle/states.js";
+export type { Profile, RevocationReason, State } from "./lifecycle/states.js";
+export type { EvidenceKind, Mark, Refusal } from "./lifecycle/permits.js";
 export { Job } from "./commands/jobs.js";
 export type { JobOptions, JobProgress } from "./commands/jobs.js";
 export type { CreateManySummary } from "./commands/create-many.js";
@@ -25,9 +29,15 @@ export type {
   DeactivateAllSummary,
   DestroyAllOptions,
   DestroyAllSummary,
+  RevokeAllSummary,
 } from "./commands/all-versions.js";
 export type { DestroyOptions } from "./commands/destroy.js";
-export type { EncryptStreamOptions, MessageOptions } from "./messages/messages.js";
+export type {
+  EncryptStreamOptions,
+  MessageOptions,
+  RecoveredMessage,
+  RecoverOptions,
+} from "./messages/messages.js";
 export { ageRecipient, decryptAge, encryptAge, generateAgeIdentity } from "./messages/age-files.js";
 export type { AgeIdentity, DecryptAgeOptions, EncryptAgeOptions } from "./messages/age-files.js";
 export type { PassphraseSource } from "./messages/age/scrypt.js";

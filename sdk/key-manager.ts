@@ -10,10 +10,19 @@ import { ALGORITHMS, requireAlgorithm } from "./crypto/algorithms.js";
 import { loadCoreWith, type Core } from "./crypto/core.js";
 import { ROOT_ID } from "./crypto/material.js";
 import { evicting } from "./crypto/slots.js";
-import type { State } from "./lifecycle/states.js";
+import {
+  PROFILES,
+  REVOCATION_REASON_NAMES,
+  REVOCATION_REASONS,
+  revocationEvent,
+  type Profile,
+  type RevocationReason,
+  type State,
+} from "./lifecycle/states.js";
 import type { Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
 import { checkTags } from "./keys/names.js";
+import type { Revocation } from "./keys/versions.js";
 import { KeyRing } from "./keys/keyring.js";
 import { listKeys, MAX_PAGE } from "./keys/listing.js";
 import type { StoredKey } from "./keys/reads.js";
@@ -23,17 +32,27 @@ import { viewOfEntry, type AuditEntry } from "./audit/view.js";
 import {
   deactivateAll,
   destroyAll,
+  revokeAll,
   type AllVersionsOption,
   type DeactivateAllSummary,
   type DestroyAllOptions,
   type DestroyAllSummary,
+  type RevokeAllSummary,
 } from "./commands/all-versions.js";
 import { changeState } from "./commands/change-state.js";
-import { checkCreateOptions, createKey, type CreateOptions } from "./commands/create.js";
+import {
+  checkCreateOptions,
+  checkMaterial,
+  checkTime,
+  createKey,
+  type CreateOptions,
+} from "./commands/create.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
 import { authorize, commandTime, type StoreContext } from "./commands/execute.js";
+import { exportCleartext } from "./commands/export.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
+import { changeAll, setArchived } from "./commands/whole-key.js";
 import type { UnlockMethod } from "./unlock/methods.js";
 import { openStore } from "./unlock/open-store.js";
 import {
@@ -41,8 +60,11 @@ import {
   decryptStream,
   encryptMessage,
   encryptStream,
+  recoverMessage,
   type EncryptStreamOptions,
   type MessageOptions,
+  type RecoveredMessage,
+  type RecoverOptions,
 } from "./messages/messages.js";
 import type { AgeSource } from "./messages/age/byte-source.js";
 import { rewrapKey, type RewrapSummary } from "./rotation/rewrap.js";
@@ -65,6 +87,8 @@ export interface OpenOptions {
    * the store at every use.
    */
   freshness?: number | undefined;
+  /** `kmip-2.1`: only the transitions that KMIP numbers: no suspending, and what follows from it. */
+  profile?: Profile | undefined;
 }
 
 /** What tests may replace. Not re-exported by the package's main entry. */
@@ -86,6 +110,16 @@ export interface VersionOption {
   /** The version meant. May be left out where the key has only one. */
   version?: number | undefined;
 }
+
+export interface RevokeReasonOptions {
+  reason: RevocationReason;
+  /** For compromise reasons: when it happened, as far as is known. Default: any time since the version was made. */
+  occurrence?: Date | undefined;
+}
+
+export interface RevokeOptions extends RevokeReasonOptions, VersionOption {}
+
+export interface RevokeAllOptions extends RevokeReasonOptions, AllVersionsOption {}
 
 export interface DestroyOutcome {
   key: Key;
@@ -123,6 +157,21 @@ function referenceOf(key: KeyReference): string {
   if (typeof reference !== "string")
     throw new TypeError("a key is named by its id, its name or a Key object");
   return reference;
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown reason, and for an occurrence beside a reason without one */
+function revocationOf({ reason, occurrence }: RevokeReasonOptions): Revocation {
+  if (typeof reason !== "string" || !Object.hasOwn(REVOCATION_REASONS, reason)) {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: `reason is one of ${REVOCATION_REASON_NAMES.join(", ")}`,
+    });
+  }
+  if (occurrence !== undefined && revocationEvent(reason) === "revoke") {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: `an occurrence date goes with a compromise, not with ${reason}`,
+    });
+  }
+  return { reason, occurrence: checkTime(occurrence, "occurrence") };
 }
 
 /** @throws {KeyloomError} `KEY_INVALID_OPTION` for other `versions` than "all", and for a version beside them */
@@ -195,6 +244,32 @@ export class KeyManager {
     });
   }
 
+  /**
+   * Takes over a key that was made elsewhere, marked `imported`.
+   *
+   * @param material - the raw bytes of a symmetric key. Read once, not modified, yours to wipe.
+   * @throws {KeyloomError} as `create`; `KEY_INVALID_OPTION` for a wrong length
+   */
+  import(material: Uint8Array, options: CreateKeyOptions): Promise<Key> {
+    return this.#use(async (context) => {
+      const checked = checkCreateOptions(options);
+      checkMaterial(checked, material);
+      const kek = await this.#wrappingId(options.under);
+      return this.#view(await createKey(context, checked, kek, material));
+    });
+  }
+
+  /**
+   * Copies a version's material out of the core, in clear: the dangerous way. The version is marked `exposed` first, and
+   * so is everything under it.
+   *
+   * @returns yours to wipe
+   * @throws {KeyloomError} `CORE_NOT_EXPORTABLE` unless the key was made exportable; `KEY_NOT_FOUND`, `KEY_NOT_USABLE`
+   */
+  exportInsecureCleartext(key: KeyReference, options: VersionOption = {}): Promise<Uint8Array> {
+    return this.#use((context) => exportCleartext(context, referenceOf(key), options.version));
+  }
+
   /** A key's metadata. `null`: there is no such key. A destroyed key is found for ever. */
   get(key: KeyReference): Promise<Key | null> {
     return this.#use(async (context) => {
@@ -258,6 +333,16 @@ export class KeyManager {
   }
 
   /**
+   * Opens an envelope although its version is suspended (with evidence that the message was made before) or compromised
+   * (with `recovery`, to protect it anew). The use is audited, with the evidence.
+   *
+   * @throws {KeyloomError} as `decrypt`; the reason of `KEY_NOT_USABLE` says what is still needed
+   */
+  recoverMessage(sealed: Uint8Array, options: RecoverOptions = {}): Promise<RecoveredMessage> {
+    return this.#use((context) => recoverMessage(context, sealed, options));
+  }
+
+  /**
    * Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read, and so does closing
    * the manager before its end (`STORE_CLOSED`). An open stream holds one of the core's 1024 slots: about a thousand can
    * be open at once, then the next one is refused (`CORE_SLOTS_EXHAUSTED`).
@@ -280,7 +365,30 @@ export class KeyManager {
 
   /** Activates the newest version that waits for it. */
   activate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
-    return this.#viewOf((context) => changeState(context, referenceOf(key), "activate", options.version));
+    const { version } = options;
+    return this.#viewOf((context) =>
+      changeState(context, referenceOf(key), { operation: "activate" }, version),
+    );
+  }
+
+  /** Suspends every active version: nothing can be used until `resume`. */
+  suspend(key: KeyReference): Promise<Key> {
+    return this.#viewOf((context) => changeAll(context, referenceOf(key), "suspend"));
+  }
+
+  /** Makes every suspended version active again. */
+  resume(key: KeyReference): Promise<Key> {
+    return this.#viewOf((context) => changeAll(context, referenceOf(key), "resume"));
+  }
+
+  /** Archives the key: its material can't be used or got until `recover`; its metadata are there as before. */
+  archive(key: KeyReference): Promise<Key> {
+    return this.#viewOf((context) => setArchived(context, referenceOf(key), "archive"));
+  }
+
+  /** Brings an archived key back. */
+  recover(key: KeyReference): Promise<Key> {
+    return this.#viewOf((context) => setArchived(context, referenceOf(key), "recover"));
   }
 
   /**
@@ -297,11 +405,39 @@ export class KeyManager {
   ): Promise<Key> | Job<DeactivateAllSummary> {
     if (!isForAll(options)) {
       const { version } = options;
-      return this.#viewOf((context) => changeState(context, referenceOf(key), "deactivate", version));
+      return this.#viewOf((context) =>
+        changeState(context, referenceOf(key), { operation: "deactivate" }, version),
+      );
     }
     const context = this.#open();
     const reference = referenceOf(key);
     return this.#job(options, (control, job) => deactivateAll(context, control, job, reference));
+  }
+
+  /**
+   * Revokes every version for which it is allowed, oldest first, as a job. Others are skipped.
+   *
+   * @throws {KeyloomError} through the job: `KEY_NOT_FOUND`, `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH`
+   */
+  revoke(key: KeyReference, options: RevokeAllOptions): Job<RevokeAllSummary>;
+  /**
+   * Revokes a version. `key-compromise` and `ca-compromise` lead to compromised, from wherever it is, and mark everything
+   * that was ever wrapped under it as exposed; every other reason ends its protecting, as `deactivate` does.
+   *
+   * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED`, `KEY_INVALID_OPTION`, `KEY_NOT_FOUND`
+   */
+  revoke(key: KeyReference, options: RevokeOptions): Promise<Key>;
+  revoke(key: KeyReference, options: RevokeOptions | RevokeAllOptions): Promise<Key> | Job<RevokeAllSummary> {
+    const revocation = revocationOf(options);
+    const reference = referenceOf(key);
+    if (!isForAll(options)) {
+      const { version } = options;
+      return this.#viewOf((context) =>
+        changeState(context, reference, { operation: "revoke", revocation }, version),
+      );
+    }
+    const context = this.#open();
+    return this.#job(options, (control, job) => revokeAll(context, control, job, reference, revocation));
   }
 
   /** Adds a version with fresh material, which becomes the current one. The old version stays active. */
@@ -464,6 +600,10 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       message: "freshness must be a number of milliseconds, 0 or more",
     });
   }
+  const { profile = "default" } = options;
+  if (!(PROFILES as readonly string[]).includes(profile)) {
+    throw new KeyloomError("KEY_INVALID_OPTION", { message: `profile is one of ${PROFILES.join(", ")}` });
+  }
   const { clock = systemClock, random = hostRandom } = internals;
   let core: Core | undefined;
   try {
@@ -507,6 +647,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       principal,
       storeOwner: owner,
       markTime,
+      transitions: { profile },
     });
   } catch (error) {
     core?.vault.disposeAll();

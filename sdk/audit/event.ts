@@ -49,6 +49,10 @@ export interface EventBody {
   /** Packed rows of `BULK_ROW_LENGTH` bytes, for bulk commands. */
   bulk?: Uint8Array | undefined;
   job?: Id | undefined;
+  /** Why a version was revoked. */
+  revocation?: string | undefined;
+  /** What the caller brought to show when data was protected. */
+  evidence?: { kind: string; time: number } | undefined;
 }
 
 /** Stands at the key of an event whose commit's outcome was unknown, so that the event can't land late. */
@@ -76,6 +80,9 @@ const FIELD = {
   records: 12,
   bulk: 13,
   job: 14,
+  revocation: 15,
+  evidenceKind: 16,
+  evidenceTime: 17,
 } as const;
 const SUBJECT = { key: 1, version: 2, before: 3, after: 4 } as const;
 
@@ -110,6 +117,9 @@ export function encodeIntake(body: IntakeBody): Uint8Array {
       [FIELD.records, body.records.map(({ storageKey, digest }) => concat(storageKey, digest))],
       [FIELD.bulk, body.bulk],
       [FIELD.job, body.job],
+      [FIELD.revocation, body.revocation],
+      [FIELD.evidenceKind, body.evidence?.kind],
+      [FIELD.evidenceTime, body.evidence?.time],
     ),
   );
 }
@@ -145,6 +155,13 @@ export function decodeIntake(bytes: Uint8Array): IntakeBody {
   };
   if (reader.has(FIELD.bulk)) body.bulk = reader.bytes(FIELD.bulk);
   if (reader.has(FIELD.job)) body.job = reader.bytes(FIELD.job, ID_LENGTH);
+  if (reader.has(FIELD.revocation)) body.revocation = reader.text(FIELD.revocation, 64);
+  if (reader.has(FIELD.evidenceKind)) {
+    body.evidence = {
+      kind: reader.text(FIELD.evidenceKind, 64),
+      time: reader.uint(FIELD.evidenceTime, MAX_TIME),
+    };
+  }
   return body;
 }
 

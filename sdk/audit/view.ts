@@ -23,6 +23,10 @@ export interface AuditEntry {
   bulkCount?: number;
   bulk?: () => Generator<{ key: string; version: number }>;
   job?: string;
+  /** Why a version was revoked. */
+  revocation?: string;
+  /** What the caller brought to show when data was protected. */
+  evidence?: { kind: string; time: Date };
 }
 
 export function viewOfEntry({ writer, sequence, body }: IntakeEntry): AuditEntry {
@@ -58,5 +62,9 @@ export function viewOfEntry({ writer, sequence, body }: IntakeEntry): AuditEntry
           },
         }),
     ...(job === undefined ? {} : { job: idToString(job) }),
+    ...(body.revocation === undefined ? {} : { revocation: body.revocation }),
+    ...(body.evidence === undefined
+      ? {}
+      : { evidence: { kind: body.evidence.kind, time: new Date(body.evidence.time) } }),
   };
 }

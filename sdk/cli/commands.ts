@@ -1,7 +1,16 @@
 /** The commands of the command line, one table: arguments, options, what runs, what is shown. */
-import { decryptAge, encryptAge, KeyloomError, STATE_NAMES, type State } from "../index.js";
+import {
+  decryptAge,
+  encryptAge,
+  KeyloomError,
+  REVOCATION_REASON_NAMES,
+  STATE_NAMES,
+  type KeyManager,
+  type RevocationReason,
+  type State,
+} from "../index.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
-import { decryptedName, encryptedName } from "./files.js";
+import { decryptedName, encryptedName, readWhole } from "./files.js";
 import { interrupted, usage } from "./io.js";
 import { withIdentities } from "./identities.js";
 import { commaSeparated, count, date, exclude, many, needs, text } from "./options.js";
@@ -32,13 +41,31 @@ const PASSPHRASE_OPTION = {
 } as const;
 
 const DEFAULT_AUDIT_LIMIT = 20;
+/** No key is longer. */
+const MAX_MATERIAL = 64;
 
-/** One key, or with `--count` a job that makes many. */
-async function create(input: CommandInput): Promise<Output> {
-  const { io, json, values, args } = input;
+const NEW_KEY_OPTIONS = {
+  algorithm: {
+    type: "string",
+    about: "XChaCha20-Poly1305 (default), HMAC-SHA256, Ed25519, X25519, A256KW or A256KWP",
+  },
+  usages: {
+    type: "string",
+    about:
+      "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify or sign,verify or agree",
+  },
+  under: { type: "string", about: "the wrapping key; default: the root key" },
+  tag: { type: "string", multiple: true, about: "a tag; may be given several times" },
+  "pre-active": { type: "boolean", about: "do not activate it yet" },
+  activation: { type: "string", about: "when it becomes active" },
+  "protect-stop": { type: "string", about: "when it stops protecting" },
+  deactivation: { type: "string", about: "when it becomes deactivated" },
+  exportable: { type: "boolean", about: "its material may be exported; can't be changed later" },
+} as const;
+
+function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["create"]>[0], "name"> {
   exclude(values, "pre-active", "activation");
-  needs(values, "job", "count");
-  const options = {
+  return {
     algorithm: text(values, "algorithm") ?? "XChaCha20-Poly1305",
     usages: commaSeparated(values, "usages"),
     under: text(values, "under"),
@@ -48,6 +75,13 @@ async function create(input: CommandInput): Promise<Output> {
     deactivation: date(values, "deactivation"),
     exportable: values["exportable"] === true,
   };
+}
+
+/** One key, or with `--count` a job that makes many. */
+async function create(input: CommandInput): Promise<Output> {
+  const { io, json, values, args } = input;
+  needs(values, "job", "count");
+  const options = newKeyOptions(input);
   const number = count(values, "count");
   const [name] = args;
   if (number === undefined) return withKey(input, (keys) => keys.create({ ...options, name }));
@@ -57,6 +91,18 @@ async function create(input: CommandInput): Promise<Output> {
     const summary = await follow(io, json, "creating", job);
     return { result: summary, text: `${summary.created.toLocaleString("en")} keys (job ${summary.job})` };
   });
+}
+
+/** A key from the raw bytes of a file, which are wiped from memory afterwards. */
+async function importKey(input: CommandInput): Promise<Output> {
+  const [path, name] = input.args as [string, string | undefined];
+  const options = newKeyOptions(input);
+  const material = await readWhole(input.io, path, MAX_MATERIAL);
+  try {
+    return await withKey(input, (keys) => keys.import(material, { ...options, name }));
+  } finally {
+    material.fill(0);
+  }
 }
 
 /** With `--all-versions` a job over the versions of a key, else one version. */
@@ -77,6 +123,24 @@ async function deactivate(input: CommandInput): Promise<Output> {
     const summary = await follow(io, json, "deactivating", job, "versions");
     const done = versionCount(summary.deactivated);
     return { result: summary, text: `${done} deactivated, ${summary.skipped} skipped (job ${summary.job})` };
+  });
+}
+
+async function revoke(input: CommandInput): Promise<Output> {
+  const { io, json, args, values } = input;
+  const reason = text(values, "reason") ?? "unspecified";
+  if (!(REVOCATION_REASON_NAMES as readonly string[]).includes(reason)) {
+    throw usage(`--reason is one of ${REVOCATION_REASON_NAMES.join(", ")}`);
+  }
+  const options = { reason: reason as RevocationReason, occurrence: date(values, "occurrence") };
+  const version = count(values, "key-version");
+  if (!requireVersions(input))
+    return withKey(input, (keys, key) => keys.revoke(key, { ...options, version }));
+  return using(input, async (keys) => {
+    const job = keys.revoke(args[0]!, { ...options, versions: "all", job: text(values, "job") });
+    const summary = await follow(io, json, "revoking", job, "versions");
+    const done = versionCount(summary.revoked);
+    return { result: summary, text: `${done} revoked, ${summary.skipped} skipped (job ${summary.job})` };
   });
 }
 
@@ -203,26 +267,18 @@ export const COMMANDS = {
     args: ["[NAME]"],
     about: "generate a key, or with --count many",
     options: {
-      algorithm: {
-        type: "string",
-        about: "XChaCha20-Poly1305 (default), HMAC-SHA256, Ed25519, X25519, A256KW or A256KWP",
-      },
-      usages: {
-        type: "string",
-        about:
-          "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify or sign,verify or agree",
-      },
-      under: { type: "string", about: "the wrapping key; default: the root key" },
-      tag: { type: "string", multiple: true, about: "a tag; may be given several times" },
+      ...NEW_KEY_OPTIONS,
       count: { type: "string", about: "so many keys without names" },
-      "pre-active": { type: "boolean", about: "do not activate it yet" },
-      activation: { type: "string", about: "when it becomes active" },
-      "protect-stop": { type: "string", about: "when it stops protecting" },
-      deactivation: { type: "string", about: "when it becomes deactivated" },
-      exportable: { type: "boolean", about: "its material may be exported; can't be changed later" },
       ...JOB_OPTION,
     },
     run: create,
+  },
+
+  import: {
+    args: ["FILE", "[NAME]"],
+    about: "take over a key from the raw bytes of a file (- is stdin)",
+    options: NEW_KEY_OPTIONS,
+    run: importKey,
   },
 
   list: {
@@ -299,6 +355,47 @@ export const COMMANDS = {
     about: "end a version's protecting, or with --all-versions that of all",
     options: { ...VERSION_OPTION, ...ALL_VERSIONS_OPTION, ...JOB_OPTION },
     run: deactivate,
+  },
+
+  suspend: {
+    args: ["KEY"],
+    about: "bar all use of a key until it is resumed",
+    options: {},
+    run: (input) => withKey(input, (keys, key) => keys.suspend(key)),
+  },
+
+  resume: {
+    args: ["KEY"],
+    about: "make a suspended key active again",
+    options: {},
+    run: (input) => withKey(input, (keys, key) => keys.resume(key)),
+  },
+
+  revoke: {
+    args: ["KEY"],
+    about: "revoke a version, for a reason, or with --all-versions all",
+    options: {
+      reason: { type: "string", about: `${REVOCATION_REASON_NAMES.join(", ")}; default unspecified` },
+      occurrence: { type: "string", about: "when a compromise happened; default: any time" },
+      ...VERSION_OPTION,
+      ...ALL_VERSIONS_OPTION,
+      ...JOB_OPTION,
+    },
+    run: revoke,
+  },
+
+  archive: {
+    args: ["KEY"],
+    about: "archive a key: its material can't be used until it is recovered",
+    options: {},
+    run: (input) => withKey(input, (keys, key) => keys.archive(key)),
+  },
+
+  recover: {
+    args: ["KEY"],
+    about: "bring an archived key back",
+    options: {},
+    run: (input) => withKey(input, (keys, key) => keys.recover(key)),
   },
 
   rotate: {

@@ -46,6 +46,25 @@ async function* readFrom(path: string, signal: AbortSignal): AsyncGenerator<Uint
   yield* createReadStream(path, { highWaterMark: READ_BYTES, signal }) as AsyncIterable<Uint8Array>;
 }
 
+/**
+ * A small file as a whole, in one array, so that it can be wiped.
+ *
+ * @throws {KeyloomError} `CLI_USAGE` for a longer one, `CLI_FILE_NOT_FOUND`
+ */
+export async function readWhole(io: Io, path: string, most: number): Promise<Uint8Array> {
+  await requireReadable(path);
+  const whole = new Uint8Array(most + 1);
+  let length = 0;
+  for await (const chunk of source(io, path)) {
+    whole.set(chunk.subarray(0, whole.length - length), length);
+    length = Math.min(whole.length, length + chunk.length);
+    chunk.fill(0);
+  }
+  if (length <= most) return whole.subarray(0, length);
+  whole.fill(0);
+  throw usage(`${path} holds more than the ${most} bytes of the longest key`);
+}
+
 /** Where `encrypt FILE` writes when nothing else is said. */
 export function encryptedName(path: string): string {
   return path === "-" ? "-" : `${path}${ENCRYPTED_SUFFIX}`;

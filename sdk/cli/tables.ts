@@ -28,8 +28,14 @@ export function keyTable(keys: readonly Key[]): string {
 
 function versionLine(version: KeyVersionInfo): string[] {
   const dates = Object.entries(version.dates).map(([name, value]) => `${name} ${value.toISOString()}`);
-  const cause = version.cause === undefined ? "" : ` (${version.cause})`;
-  return [`  ${version.version}`, version.state + cause, version.current ? "current" : "", dates.join(", ")];
+  const why = [version.cause, version.reason].filter((word) => word !== undefined).join(": ");
+  const cause = why === "" ? "" : ` (${why})`;
+  const marks = [
+    ...(version.current ? ["current"] : []),
+    ...(version.exposed ? ["exposed"] : []),
+    ...(version.imported === true ? ["imported"] : []),
+  ];
+  return [`  ${version.version}`, version.state + cause, marks.join(", "), dates.join(", ")];
 }
 
 export function keyDetails(key: Key): string {
@@ -41,6 +47,7 @@ export function keyDetails(key: Key): string {
     ["wrapped by", key.wrappedBy ?? "the root key"],
     ["owner", key.owner],
     ["exportable", key.exportable ? "yes" : "no"],
+    ...(key.archived === undefined ? [] : [["archived", key.archived.toISOString()]]),
     ["tags", key.tags.length === 0 ? "-" : key.tags.map(safe).join(", ")],
   ];
   return [columns(lines), "versions", columns(key.versions.map(versionLine))].join("\n");

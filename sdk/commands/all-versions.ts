@@ -2,17 +2,20 @@
  * `versions: "all"`: a job that moves every version of a key that can be moved, oldest first, one commit each, so that
  * the current version goes last. What was moved can't be moved again, so a job that begins anew finds only the rest.
  */
-import { cborMap } from "../foundation/cbor.js";
+import { cborMap, type CborValue } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
+import type { LifecycleEvent } from "../lifecycle/states.js";
 import { effectiveState, next } from "../lifecycle/transition.js";
+import type { Revocation } from "../keys/versions.js";
 import { readKey, type StoredKey } from "../keys/reads.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { keyspace } from "../storage/keyspace.js";
-import { planChange, readForChange } from "./change-state.js";
+import { eventOf, planChange, readForChange } from "./change-state.js";
 import type { Plan } from "./committer.js";
 import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
+import { markExposed } from "./expose.js";
 import { jobRecord, openJob, type JobControl, type JobOptions, type StoredJob } from "./jobs.js";
 
 export interface AllVersionsOption extends JobOptions {
@@ -25,6 +28,14 @@ export interface DeactivateAllSummary {
   /** How many versions the job has deactivated, in this run and before. */
   deactivated: number;
   /** How many others the key has: not active then, so there was nothing to end. */
+  skipped: number;
+}
+
+export interface RevokeAllSummary {
+  job: string;
+  /** How many versions the job has revoked, in this run and before. */
+  revoked: number;
+  /** How many others the key has: there was nothing to revoke. */
   skipped: number;
 }
 
@@ -54,8 +65,10 @@ interface Step {
 }
 
 interface Task {
-  event: "deactivate" | "destroy";
-  cryptoShred: boolean;
+  operation: "deactivate" | "revoke" | "destroy";
+  event: LifecycleEvent;
+  /** What has to be the same for the job to be resumed, beside the key. */
+  request: readonly (readonly [number, CborValue | undefined])[];
   /** What may refuse the whole before anything is changed. */
   begin?(record: KeyRecord, rows: readonly KeyVersion[]): Promise<void>;
   plan(before: StoredKey, row: KeyVersion): Promise<Step>;
@@ -75,15 +88,43 @@ export async function deactivateAll(
   reference: string,
 ): Promise<DeactivateAllSummary> {
   const { done, skipped } = await changeAll(context, control, jobId, reference, {
+    operation: "deactivate",
     event: "deactivate",
-    cryptoShred: false,
+    request: [[2, false]],
     async plan(before, row) {
       const time = commandTime(context, before.record.time);
-      const { plan } = await planChange(context, before, row, "deactivate", time);
+      const { plan } = await planChange(context, before, row, { operation: "deactivate" }, time);
       return { plan, adds: [] };
     },
   });
   return { job: idToString(jobId), deactivated: done, skipped };
+}
+
+/** @throws {KeyloomError} as `deactivateAll` */
+export async function revokeAll(
+  context: StoreContext,
+  control: JobControl,
+  jobId: Id,
+  reference: string,
+  revocation: Revocation,
+): Promise<RevokeAllSummary> {
+  const change = { operation: "revoke", revocation } as const;
+  const event = eventOf(change);
+  const { done, skipped } = await changeAll(context, control, jobId, reference, {
+    operation: "revoke",
+    event,
+    request: [
+      [2, revocation.reason],
+      [3, revocation.occurrence],
+    ],
+    async plan(before, row) {
+      const time = commandTime(context, before.record.time);
+      const { plan } = await planChange(context, before, row, change, time);
+      return { plan, adds: [] };
+    },
+  });
+  if (event === "revoke-compromised") await markExposed(context);
+  return { job: idToString(jobId), revoked: done, skipped };
 }
 
 /** @throws {KeyloomError} as `deactivateAll`, and `KEY_HAS_DEPENDENTS` with the count under all versions together */
@@ -95,8 +136,9 @@ export async function destroyAll(
   cryptoShred: boolean,
 ): Promise<DestroyAllSummary> {
   const { done, skipped, sums } = await changeAll(context, control, jobId, reference, {
+    operation: "destroy",
     event: "destroy",
-    cryptoShred,
+    request: [[2, cryptoShred]],
     async begin(record, rows) {
       const versions = rows.map(({ version }) => version);
       if (!cryptoShred) await requireNoDependents(context, record, versions);
@@ -118,16 +160,16 @@ async function changeAll(
   reference: string,
   task: Task,
 ): Promise<Done> {
-  const { event, cryptoShred } = task;
+  const { operation, event } = task;
   const { id, owner } = (await readForChange(context, reference)).record;
-  authorize(context, event, owner);
-  const request = cborMap([1, id], [2, cryptoShred]);
+  authorize(context, operation, owner);
+  const request = cborMap([1, id], ...task.request);
   let conflicts = 0;
   for (let first = true; ; first = false) {
     // All is read anew each time: another process may change the key, or run this very job.
     const before = await readKey(context.storage, context.records, id);
     if (before === null) throw new KeyloomError("STORE_DAMAGED", { message: "a key's record is missing" });
-    const job = await openJob(context, jobId, `${event}-versions`, request);
+    const job = await openJob(context, jobId, `${operation}-versions`, request);
     const rows = job.record.finished ? [] : movable(context, before.record, event);
     const { done } = job.record;
     control.report(done, done + rows.length);
@@ -154,7 +196,7 @@ async function changeAll(
 function movable(context: StoreContext, record: KeyRecord, event: Task["event"]): KeyVersion[] {
   const time = commandTime(context, record.time);
   return record.versions.filter(
-    ({ state, dates }) => next(effectiveState(state, dates, time), event) !== null,
+    ({ state, dates }) => next(effectiveState(state, dates, time), event, context.transitions) !== null,
   );
 }
 

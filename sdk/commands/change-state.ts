@@ -1,14 +1,25 @@
-/** Moving one version of a key to another state: activate, deactivate. Destroying is more, and has its own file. */
+/** Moving one version of a key to another state: activate, deactivate, revoke. Destroying is more: `destroy.ts`. */
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
+import { revocationEvent, type LifecycleEvent } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
+import type { Operation } from "../policy/model.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { readKey, type StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
-import { advance, withRow } from "../keys/versions.js";
+import { advance, withRow, type Revocation } from "../keys/versions.js";
 import { announce, changeOf } from "./change.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { closeForCompromise, markExposed } from "./expose.js";
+
+/** What is to happen to a version. A revocation's event follows from its reason. */
+export type StateChange =
+  { operation: "activate" | "deactivate" } | { operation: "revoke"; revocation: Revocation };
+
+export function eventOf(change: StateChange): LifecycleEvent {
+  return change.operation === "revoke" ? revocationEvent(change.revocation.reason) : change.operation;
+}
 
 /** Reads a key anew, past the cache: what a change is built on. @throws {KeyloomError} `KEY_NOT_FOUND` */
 export async function readForChange(context: StoreContext, reference: string): Promise<StoredKey> {
@@ -44,20 +55,27 @@ function newestPreActive(record: KeyRecord, time: number): KeyVersion {
 export async function changeState(
   context: StoreContext,
   reference: string,
-  event: "activate" | "deactivate",
+  change: StateChange,
   version?: number,
 ): Promise<StoredKey> {
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const time = commandTime(context, before.record.time);
     const row =
-      event === "activate" && version === undefined
+      change.operation === "activate" && version === undefined
         ? newestPreActive(before.record, time)
         : chooseVersion(before.record, version);
-    return planChange(context, before, row, event, time);
+    return planChange(context, before, row, change, time);
   });
   context.ring.invalidate();
+  if (eventOf(change) === "revoke-compromised") await markExposed(context);
   return result;
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for an occurrence in the future */
+function requirePast({ occurrence }: Revocation, time: number): void {
+  if (occurrence === undefined || occurrence <= time) return;
+  throw new KeyloomError("KEY_INVALID_OPTION", { message: "the compromise's occurrence lies in the future" });
 }
 
 /** What moving a version changes. @returns beside it the key as it will be stored */
@@ -65,17 +83,31 @@ export async function planChange(
   context: StoreContext,
   before: StoredKey,
   row: KeyVersion,
-  event: "activate" | "deactivate",
+  change: StateChange,
   time: number,
 ): Promise<{ plan: Plan; result: StoredKey }> {
-  const decision = authorize(context, event, before.record.owner);
-  const moved = advance(row, event, time, context.principal.entity);
+  const operation: Operation = change.operation;
+  const decision = authorize(context, operation, before.record.owner);
+  const revocation = change.operation === "revoke" ? change.revocation : undefined;
+  if (revocation !== undefined) requirePast(revocation, time);
+  const { transitions, principal } = context;
+  const event = eventOf(change);
+  const moved = advance(row, event, time, principal.entity, transitions, revocation);
   const record = withRow(before.record, moved.row, time);
-  const change = changeOf(before, record, [moved]);
+  const changed = changeOf(before, record, [moved]);
+  if (event === "revoke-compromised") await closeForCompromise(context, changed, record, row.version);
   // Activating restricts nobody, but it can change which version is current.
-  await announce(context, change);
+  await announce(context, changed);
   return {
     result: { record, revision: before.revision + 1, storageVersion: "" },
-    plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
+    plan: {
+      ...changed,
+      time,
+      event: {
+        ...eventBy(context, operation, decision),
+        subjects: changed.subjects,
+        ...(revocation === undefined ? {} : { revocation: revocation.reason }),
+      },
+    },
   };
 }

@@ -72,7 +72,14 @@ export async function createMany(
 
 /** What a key of this kind adds to a commit: its record, history and material, index entries, perhaps a gate. */
 function costOfItem(context: StoreContext, job: Id, options: CheckedOptions, kek: Id): ItemCost {
-  const { record, first } = newKeyRecord(context, options, context.newId(), kek, commandTime(context));
+  const { record, first } = newKeyRecord(
+    context,
+    options,
+    context.newId(),
+    // What an exposed wrapping key adds is counted for all.
+    { kek, exposed: true },
+    commandTime(context),
+  );
   const indexes = indexKeys(record);
   const bodies = [
     encodeKeyRecord({ ...record, origin: { job, item: 0 } }),
@@ -138,7 +145,7 @@ export function buildBatch(
 ): Batch {
   const { vault, records } = context;
   const ids = Array.from({ length: size }, () => context.newId());
-  const template = newKeyRecord(context, options, ids[0]!, wrapping.kek, time);
+  const template = newKeyRecord(context, options, ids[0]!, wrapping, time);
   const record = { ...template.record, origin: { job, item: firstItem } };
 
   const body = encodeKeyRecord(record);

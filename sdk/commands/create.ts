@@ -1,8 +1,9 @@
 /** Making one key: K1 of the lifecycle. */
+import { requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { MAX_TIME } from "../foundation/clock.js";
 import type { Id } from "../foundation/ids.js";
-import { ALGORITHMS, requireAlgorithm, usageMask } from "../crypto/algorithms.js";
+import { ALGORITHMS, algorithmOfId, requireAlgorithm, usageMask } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
 import { checkDateOrder, type VersionDates } from "../lifecycle/transition.js";
 import { checkName, checkTags } from "../keys/names.js";
@@ -13,7 +14,7 @@ import { newVersion } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
 import { changeOf } from "./change.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
-import { generateMaterial, openWrappingVersion, wrapsKeys } from "./wrapping.js";
+import { openWrappingVersion, wrapMaterial, wrapsKeys, type WrappingVersion } from "./wrapping.js";
 
 /** What a new key is to be. Checked here; ids and times are still missing. */
 export interface CreateOptions {
@@ -44,7 +45,8 @@ export interface CheckedOptions {
   dates: Omit<VersionDates, "initial" | "activation">;
 }
 
-function time(value: Date | undefined, what: string): number | undefined {
+/** A date as milliseconds. @throws {KeyloomError} `KEY_INVALID_OPTION` for one that no format can hold */
+export function checkTime(value: Date | undefined, what: string): number | undefined {
   if (value === undefined) return undefined;
   const ms = value instanceof Date ? value.getTime() : NaN;
   if (Number.isInteger(ms) && ms >= 0 && ms <= MAX_TIME) return ms;
@@ -61,11 +63,11 @@ export function checkCreateOptions(options: CreateOptions): CheckedOptions {
     exportable: options.exportable === true,
     name: options.name === undefined ? undefined : checkName(options.name),
     tags: checkTags(options.tags ?? []),
-    activation: options.activation === null ? null : time(options.activation, "activation"),
+    activation: options.activation === null ? null : checkTime(options.activation, "activation"),
     dates: {
-      processStart: time(options.processStart, "processStart"),
-      protectStop: time(options.protectStop, "protectStop"),
-      deactivation: time(options.deactivation, "deactivation"),
+      processStart: checkTime(options.processStart, "processStart"),
+      protectStop: checkTime(options.protectStop, "protectStop"),
+      deactivation: checkTime(options.deactivation, "deactivation"),
     },
   };
   checkDateOrder({ initial: 0, activation: checked.activation ?? undefined, ...checked.dates });
@@ -85,10 +87,12 @@ export function newKeyRecord(
   context: StoreContext,
   options: CheckedOptions,
   id: Id,
-  kek: Id,
+  { kek, exposed }: Pick<WrappingVersion, "kek" | "exposed">,
   now: number,
+  imported = false,
 ): { record: KeyRecord; first: ReturnType<typeof newVersion> } {
-  const first = newVersion(1, datesAt(options, now), now, context.principal.entity);
+  const marks = imported ? { exposed, imported } : { exposed };
+  const first = newVersion(1, datesAt(options, now), now, context.principal.entity, marks);
   const record: KeyRecord = {
     id,
     name: options.name,
@@ -105,33 +109,49 @@ export function newKeyRecord(
   return { record, first };
 }
 
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` unless it is a key of this algorithm */
+export function checkMaterial({ algorithm }: CheckedOptions, material: Uint8Array): void {
+  requireBytes(material, "material");
+  const name = algorithmOfId(algorithm)!;
+  const { materialBytes } = ALGORITHMS[name];
+  if (material.length === materialBytes) return;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: `a key for ${name} has ${materialBytes} bytes`,
+    materialBytes,
+  });
+}
+
 /**
  * Creates a key with one version, wrapped under `kek` (`ROOT_ID`: under the root key).
  *
+ * @param material - imported instead of generated; read once, not modified
  * @throws {KeyloomError} `KEY_NAME_TAKEN`, also when a destroyed key had the name
  */
 export async function createKey(
   context: StoreContext,
   options: CheckedOptions,
   kek: Id = ROOT_ID,
+  material?: Uint8Array,
 ): Promise<StoredKey> {
   const id = context.newId();
+  const imported = material !== undefined;
+  const operation = imported ? "import" : "create";
   const { result, commit } = await execute(context, async () => {
     await context.ring.refresh();
-    const decision = authorize(context, "create", null);
+    const decision = authorize(context, operation, null);
     if (options.name !== undefined) await requireFreeName(context, options.name);
     const wrapping = await openWrappingVersion(context, kek);
-    const { record, first } = newKeyRecord(context, options, id, kek, commandTime(context));
+    const { record, first } = newKeyRecord(context, options, id, wrapping, commandTime(context), imported);
     const change = changeOf(null, record, [first]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(await generateMaterial(context, record, 1, wrapping));
+    change.records.push(await wrapMaterial(context, record, 1, wrapping, material));
     if (wrapsKeys(record)) change.records.push(gateRecord(id, 1, true, 1));
     return {
       result: record,
       plan: {
         ...change,
         time: record.time,
-        event: { ...eventBy(context, "create", decision), subjects: change.subjects },
+        event: { ...eventBy(context, operation, decision), subjects: change.subjects },
       },
     };
   });

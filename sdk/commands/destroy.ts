@@ -115,7 +115,7 @@ export async function planDestruction(
   const decision = authorize(context, "destroy", before.record.owner);
   const time = commandTime(context, before.record.time);
   // Refused before any gate is closed.
-  const moved = advance(row, "destroy", time, context.principal.entity);
+  const moved = advance(row, "destroy", time, context.principal.entity, context.transitions);
   const record = withRow(before.record, moved.row, time);
   const cleared = await clearWrappingVersion(context, before.record, row, cryptoShred === true);
   const change = changeOf(before, record, [moved]);

@@ -6,6 +6,8 @@ import type { Id } from "../foundation/ids.js";
 import type { Vault } from "../crypto/core.js";
 import type { Records } from "../crypto/records.js";
 import type { KeyRing } from "../keys/keyring.js";
+import type { UsePolicy } from "../lifecycle/permits.js";
+import type { TransitionOptions } from "../lifecycle/transition.js";
 import { evaluate } from "../policy/evaluate.js";
 import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
@@ -28,6 +30,8 @@ export interface StoreContext {
   storeOwner: Id;
   /** The store's mark: no time below it is used. */
   markTime: number;
+  /** Which rows of the transition table commands may use. */
+  transitions: TransitionOptions;
 }
 
 const RETRIES = 16;
@@ -47,6 +51,11 @@ export function authorize(context: StoreContext, operation: Operation, owner: Id
     policy: decision.policy,
     rules: decision.rules,
   });
+}
+
+/** What a decision means for the use of a version. */
+export function usePolicy({ grants, trusted }: Decision): UsePolicy {
+  return { ...grants, trusted };
 }
 
 /** The fields of an event that follow from who acts and what policy said. */

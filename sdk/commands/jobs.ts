@@ -110,6 +110,7 @@ export function batchSize({ storage }: StoreContext, item: ItemCost): number {
 export interface BatchChange {
   checks: readonly Check[];
   mutations: readonly Mutation[];
+  records?: readonly UnsealedRecord[];
   /** Packed rows of the bulk event. */
   rows: Uint8Array;
   /** How many items it does. */
@@ -136,7 +137,7 @@ export async function commitBatch(
   const record: JobRecord = { ...job.record, done: job.record.done + batch.size, finished: batch.last };
   const result = await context.committer.commit({
     checks: [...batch.checks, { key, version: job.storageVersion }],
-    records: [jobRecord({ ...job, record })],
+    records: [...(batch.records ?? []), jobRecord({ ...job, record })],
     mutations: batch.mutations,
     time: batch.time,
     event: {

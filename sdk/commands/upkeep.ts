@@ -15,6 +15,7 @@ export const UPKEEP_OPERATIONS = {
   "renew-slot": "a root slot was made anew with a stronger key derivation, under the same passphrase",
   "close-gate": "nothing can be put under a wrapping-key version any more",
   "open-gate": "material can be put under a wrapping-key version again",
+  expose: "what was ever wrapped under a compromised wrapping-key version is marked",
 } as const;
 
 export type UpkeepOperation = keyof typeof UPKEEP_OPERATIONS;

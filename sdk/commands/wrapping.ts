@@ -12,7 +12,7 @@ import { readGate } from "../keys/store-records.js";
 import { currentVersion } from "../keys/use.js";
 import type { Check } from "../storage/adapter.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
-import { authorize, commandTime, type StoreContext } from "./execute.js";
+import { authorize, commandTime, usePolicy, type StoreContext } from "./execute.js";
 
 /** A wrapping-key version that material may be put under now. */
 export interface WrappingVersion {
@@ -22,6 +22,8 @@ export interface WrappingVersion {
   algorithm: number;
   /** The wrapping key; `null` for the root key. */
   stored: StoredKey | null;
+  /** Somebody else may have it: what is put under it is exposed from the beginning. */
+  exposed: boolean;
   /** That the gate is still as it was seen: open. */
   gateCheck: Check;
 }
@@ -36,6 +38,7 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
   const { ring, storage, records } = context;
   let version = ring.root.version;
   let stored: StoredKey | null = null;
+  let exposed = false;
   if (!equalBytes(kek, ROOT_ID)) {
     stored = await ring.lookupId(kek);
     if (stored === null) {
@@ -44,9 +47,9 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
         keyId: idToString(kek),
       });
     }
-    const { grants } = authorize(context, "create", stored.record.owner);
-    const row = currentVersion(stored.record, "wrap", commandTime(context, stored.record.time), grants);
-    version = row.version;
+    const policy = usePolicy(authorize(context, "create", stored.record.owner));
+    const row = currentVersion(stored.record, "wrap", commandTime(context, stored.record.time), policy);
+    ({ version, exposed } = row);
   }
   const gate = await readGate(storage, records, kek, version);
   if (gate === null) {
@@ -68,6 +71,7 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
     version,
     algorithm: stored?.record.algorithm ?? ALGORITHM.XCHACHA20_POLY1305,
     stored,
+    exposed,
     gateCheck: { key: keyspace.gate(kek, version), version: gate.storageVersion },
   };
 }
@@ -81,26 +85,39 @@ export async function withWrapping<T>(
   return wrapping.stored === null ? use(ring.root.handle) : ring.use(wrapping.stored, wrapping.version, use);
 }
 
-/** Generates a version's material under `wrapping` and returns its record. */
-export async function generateMaterial(
+/**
+ * Generates a version's material under `wrapping`, or takes it over, and returns its record.
+ *
+ * @param material - a key made elsewhere; not modified
+ */
+export async function wrapMaterial(
   context: StoreContext,
   record: KeyRecord,
   version: number,
   wrapping: WrappingVersion,
+  material?: Uint8Array,
 ): Promise<UnsealedRecord> {
+  const { vault } = context;
+  const { id, algorithm, usages, exportable } = record;
   const attributes = encodeMaterialAttributes({
-    algorithm: record.algorithm,
-    usages: record.usages,
-    exportable: record.exportable,
-    key: record.id,
+    algorithm,
+    usages,
+    exportable,
+    key: id,
     version,
     kek: wrapping.kek,
     kekVersion: wrapping.version,
     kekAlgorithm: wrapping.algorithm,
   });
-  const wrapped = await withWrapping(context, wrapping, (handle) =>
-    context.vault.generateAndWrapBatch(handle, attributes, 1),
-  );
+  const wrapped = await withWrapping(context, wrapping, (handle) => {
+    if (material === undefined) return vault.generateAndWrapBatch(handle, attributes, 1);
+    const key = vault.import({ algorithm, usages, exportable, id, version }, material);
+    try {
+      return vault.wrap(handle, key);
+    } finally {
+      vault.dispose(key);
+    }
+  });
   return {
     storageKey: keyspace.material(wrapping.kek, wrapping.version, record.id, version),
     revision: 1,

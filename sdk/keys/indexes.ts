@@ -26,6 +26,7 @@ export function indexKeys(record: KeyRecord): Uint8Array[] {
   for (const tag of record.tags) keys.push(keyspace.indexTag(tag, record.id));
   for (const version of record.versions) {
     keys.push(keyspace.indexState(STATES[version.state], record.id, version.version));
+    if (version.exposed) keys.push(keyspace.indexExposed(record.id, version.version));
     for (const date of dueDates(version)) keys.push(keyspace.indexDue(date, record.id, version.version));
   }
   return keys;

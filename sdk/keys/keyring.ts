@@ -14,6 +14,9 @@ import { ROOT_ID, splitMaterial } from "../crypto/material.js";
 import type { Records } from "../crypto/records.js";
 import type { Entry, StorageAdapter } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
+import type { UseException, UsePolicy } from "../lifecycle/permits.js";
+import { effectiveState } from "../lifecycle/transition.js";
+import { suspensionOf } from "./history.js";
 import { readKey, readKeyByReference, type StoredKey } from "./reads.js";
 import { readEpoch, type StoredEpoch } from "./store-records.js";
 import { requireUsable } from "./use.js";
@@ -45,6 +48,8 @@ export interface FoundMaterial {
   kekVersion: number;
 }
 
+/** Unwrapping on the way to a key is decided with the use of that key: policy has been asked by then. */
+const TRUSTED: UsePolicy = { processDeactivated: true, trusted: true };
 const RECORD_LIMIT = 4096;
 const LOOKUP_ATTEMPTS = 4;
 const PAIR_ATTEMPTS = 16;
@@ -143,20 +148,26 @@ export class KeyRing {
    * A handle may be wiped at any turn of the event loop: its key was changed here or restricted elsewhere, or room
    * was made. So `use` gets it in the turn in which it is known to live, must be synchronous, and keeps no copy.
    *
+   * @param exception - what permits the use of wrapping keys on the way; what only that permits is not kept at hand
    * @throws {KeyloomError} `KEY_MATERIAL_MISSING` where no live version of the wrapping key holds it
    */
-  async use<T>(stored: StoredKey, version: number, use: (handle: Handle) => T): Promise<T> {
+  async use<T>(
+    stored: StoredKey,
+    version: number,
+    use: (handle: Handle) => T,
+    exception?: UseException,
+  ): Promise<T> {
     const key = handleKey(stored.record.id, version);
     const known = this.#touch(key);
     if (known !== undefined) return this.#using(known, use);
     const generation = this.#generation;
     const found = await this.requireMaterial(stored, version);
-    return this.useWrapping(stored.record.wrappedBy, found.kekVersion, (kek) => {
+    const unwrap = (kek: Handle): T => {
       const again = this.#touch(key);
       if (again !== undefined) return this.#using(again, use);
       if (this.#handles.size >= this.#parts.handleLimit) this.evict();
       const handle = this.#unwrap(kek, found);
-      if (generation === this.#generation) {
+      if (generation === this.#generation && exception === undefined) {
         this.#handles.set(key, handle);
         return this.#using(handle, use);
       }
@@ -166,7 +177,8 @@ export class KeyRing {
       } finally {
         this.#parts.vault.dispose(handle);
       }
-    });
+    };
+    return this.useWrapping(stored.record.wrappedBy, found.kekVersion, unwrap, exception);
   }
 
   /** A handle at hand, marked as the most recently used one: a Map iterates in order of insertion. */
@@ -214,7 +226,12 @@ export class KeyRing {
   }
 
   /** Runs `use` with the handle of a wrapping-key version, checked to be allowed to unwrap. See {@link use}. */
-  async useWrapping<T>(kek: Id, kekVersion: number, use: (handle: Handle) => T): Promise<T> {
+  async useWrapping<T>(
+    kek: Id,
+    kekVersion: number,
+    use: (handle: Handle) => T,
+    exception?: UseException,
+  ): Promise<T> {
     if (equalBytes(kek, ROOT_ID)) return use(this.#parts.root.handle);
     const stored = await this.#requireWrappingKey(kek);
     const row = stored.record.versions.find((version) => version.version === kekVersion);
@@ -223,13 +240,20 @@ export class KeyRing {
         message: "material lies under a version that doesn't exist",
       });
     }
-    const time = Math.max(this.#parts.clock.now(), stored.record.time, this.#parts.markTime);
-    requireUsable(stored.record, row, "unwrap", time, { processDeactivated: true });
-    return this.use(stored, kekVersion, use);
+    const { storage, records } = this.#parts;
+    const suspendedAt =
+      exception?.evidence === undefined ? undefined : await suspensionOf(storage, records, kek, row);
+    requireUsable(stored.record, row, "unwrap", this.#timeOf(stored), TRUSTED, { ...exception, suspendedAt });
+    return this.use(stored, kekVersion, use, exception);
+  }
+
+  #timeOf({ record }: StoredKey): number {
+    return Math.max(this.#parts.clock.now(), record.time, this.#parts.markTime);
   }
 
   /**
-   * Runs `use` with the handles of two versions of a wrapping key, the first checked to be allowed to unwrap.
+   * Runs `use` with the handles of two versions of a wrapping key, the first checked to be allowed to unwrap. Away from a
+   * compromised one is always allowed.
    *
    * @throws {KeyloomError} when the two don't stay at hand together: `STORE_CONFLICT` where their key keeps changing,
    * `CORE_SLOTS_EXHAUSTED` where there is no room for both
@@ -240,15 +264,19 @@ export class KeyRing {
     to: number,
     use: (from: Handle, to: Handle) => T,
   ): Promise<T> {
-    const { id } = stored.record;
+    const { id, versions } = stored.record;
+    const row = versions.find(({ version }) => version === from);
+    const compromised =
+      row !== undefined && effectiveState(row.state, row.dates, this.#timeOf(stored)) === "compromised";
     const generation = this.#generation;
     for (let attempt = 0; attempt < PAIR_ATTEMPTS; attempt++) {
       await this.use(stored, to, () => undefined);
-      const outcome = await this.useWrapping(id, from, (first) => {
+      const both = (first: Handle): { result: T } | null => {
         const second = this.#touch(handleKey(id, to));
         if (second === undefined) return null;
         return { result: this.#using(second, () => use(first, second)) };
-      });
+      };
+      const outcome = await this.useWrapping(id, from, both, compromised ? { recovery: true } : undefined);
       if (outcome !== null) return outcome.result;
     }
     if (generation === this.#generation) {

@@ -30,8 +30,12 @@ export interface KeyVersion {
   dates: VersionDates;
   cause?: Cause | undefined;
   reason?: RevocationReason | undefined;
-  /** Was ever wrapped under a key that is now compromised. */
+  /** Somebody else may have the material: a key that it was ever wrapped under is compromised, or it was exported. */
   exposed: boolean;
+  /** Was not generated here. */
+  imported?: boolean | undefined;
+  /** A command set the deactivation date: it was not planned, and no successor's business. */
+  endedByCommand?: boolean | undefined;
   /** How many history entries this version has. */
   history: number;
   replaces?: number | undefined;
@@ -59,6 +63,8 @@ export interface KeyRecord {
   /** The highest time a change of this key was made at: a clock that steps back never un-expires it. */
   time: number;
   archived?: number | undefined;
+  /** How many history entries the key itself has: archive and recover act on all versions. */
+  history?: number | undefined;
   origin?: KeyOrigin | undefined;
   /** In ascending order of version number. */
   versions: readonly KeyVersion[];
@@ -78,6 +84,7 @@ const FIELD = {
   originJob: 11,
   originItem: 12,
   versions: 13,
+  history: 14,
 } as const;
 
 const ROW = {
@@ -97,6 +104,8 @@ const ROW = {
   history: 14,
   replaces: 15,
   replacedBy: 16,
+  imported: 17,
+  endedByCommand: 18,
 } as const;
 
 const DATES = [
@@ -121,6 +130,8 @@ function encodeRow(row: KeyVersion): CborMap {
     [ROW.history, row.history],
     [ROW.replaces, row.replaces],
     [ROW.replacedBy, row.replacedBy],
+    [ROW.imported, row.imported === true ? true : undefined],
+    [ROW.endedByCommand, row.endedByCommand === true ? true : undefined],
   );
 }
 
@@ -146,6 +157,7 @@ export function encodeKeyRecord(record: KeyRecord): Uint8Array {
       [FIELD.originJob, record.origin?.job],
       [FIELD.originItem, record.origin === undefined ? undefined : encodeItem(record.origin.item)],
       [FIELD.versions, record.versions.map(encodeRow)],
+      [FIELD.history, record.history],
     ),
   );
 }
@@ -173,6 +185,8 @@ function decodeRow(row: CborReader): KeyVersion {
     version.reason = nameOfCode(REVOCATION_REASONS, row.uint(ROW.reason, 255), "reason");
   if (row.has(ROW.replaces)) version.replaces = row.uint(ROW.replaces, 0xffff_ffff);
   if (row.has(ROW.replacedBy)) version.replacedBy = row.uint(ROW.replacedBy, 0xffff_ffff);
+  if (row.has(ROW.imported)) version.imported = row.bool(ROW.imported);
+  if (row.has(ROW.endedByCommand)) version.endedByCommand = row.bool(ROW.endedByCommand);
   return version;
 }
 
@@ -193,6 +207,7 @@ export function decodeKeyRecord(id: Id, body: Uint8Array): KeyRecord {
   };
   if (reader.has(FIELD.name)) record.name = reader.text(FIELD.name, 128);
   if (reader.has(FIELD.archived)) record.archived = reader.uint(FIELD.archived, MAX_TIME);
+  if (reader.has(FIELD.history)) record.history = reader.uint(FIELD.history, 0xffff_ffff);
   if (reader.has(FIELD.originJob)) {
     const item = reader.bytes(FIELD.originItem, 4);
     record.origin = {

@@ -1,7 +1,8 @@
 /** The small records that stand beside the keys: gates, the epoch, the store's mark. */
+import { getU32 } from "../foundation/bytes.js";
 import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
 import { MAX_TIME } from "../foundation/clock.js";
-import type { Id } from "../foundation/ids.js";
+import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Records, UnsealedRecord } from "../crypto/records.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
@@ -30,6 +31,23 @@ export async function readGate(
   if (entry === null) return null;
   const { revision, body } = records.open([entry])[0]!;
   return { open: CborReader.decode(body, "a gate").bool(1), revision, storageVersion: entry.version };
+}
+
+/** One key version of a trail record. */
+export const TRAIL_ROW_LENGTH = ID_LENGTH + 4;
+
+/**
+ * A trail record says which key versions a re-wrap has moved away from a wrapping-key version: whoever finds out that
+ * version may open old copies of them for ever. One for each batch, kept as long as the wrapping key's record.
+ */
+export function trailRecord(storageKey: Uint8Array, rows: Uint8Array): UnsealedRecord {
+  return { storageKey, revision: 1, body: rows };
+}
+
+export function* readTrail(body: Uint8Array): Generator<{ key: Id; version: number }> {
+  for (let at = 0; at + TRAIL_ROW_LENGTH <= body.length; at += TRAIL_ROW_LENGTH) {
+    yield { key: body.slice(at, at + ID_LENGTH), version: getU32(body, at + ID_LENGTH) };
+  }
 }
 
 /** The epoch is put by every command that other processes must hear of; its storage version is what they watch. */

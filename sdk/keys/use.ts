@@ -2,33 +2,29 @@
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
 import { USAGES, type Usage } from "../crypto/algorithms.js";
-import { permits, type UseGrants, type UseKind } from "../lifecycle/permits.js";
+import { permits, REFUSALS, type Permit, type UseException, type UsePolicy } from "../lifecycle/permits.js";
+import type { UseKind } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import type { KeyRecord, KeyVersion } from "./record.js";
 
-/** Protecting usages create something new; processing ones read what was protected before. */
+/** What each usage is to the lifecycle. */
 export const USE_KINDS = {
   sign: "protect",
-  verify: "process",
+  verify: "verify",
   encrypt: "protect",
-  decrypt: "process",
+  decrypt: "open",
   wrap: "protect",
-  unwrap: "process",
+  unwrap: "open",
   "mac-generate": "protect",
-  "mac-verify": "process",
+  "mac-verify": "check",
   derive: "protect",
   // Opening what was sent to a key is as old as the key: a deactivated one may still do it.
-  agree: "process",
+  agree: "open",
 } as const satisfies Record<Usage, UseKind>;
 
-function refuse(record: KeyRecord, usage: Usage, reason: string, more: object = {}): KeyloomError {
-  return new KeyloomError("KEY_NOT_USABLE", {
-    message: `key ${record.name ?? idToString(record.id)} can't ${usage} now: ${reason}`,
-    keyId: idToString(record.id),
-    usage,
-    reason,
-    ...more,
-  });
+/** A use that the state alone does not permit: what the caller brings, and when the version was suspended. */
+export interface ExceptionalUse extends UseException {
+  suspendedAt?: number | undefined;
 }
 
 /** @throws {KeyloomError} `KEY_NOT_USABLE` with a typed reason, or `KEY_DESTROYED` */
@@ -37,24 +33,34 @@ export function requireUsable(
   version: KeyVersion,
   usage: Usage,
   time: number,
-  grants: UseGrants,
-): void {
-  if ((record.usages & USAGES[usage]) === 0) throw refuse(record, usage, "usage");
+  policy: UsePolicy,
+  { suspendedAt, ...exception }: ExceptionalUse = {},
+): Extract<Permit, { allowed: true }> {
+  const { state, dates } = version;
   const permit = permits(
-    { state: version.state, dates: version.dates, archived: record.archived !== undefined },
-    USE_KINDS[usage],
+    { state, dates, archived: record.archived !== undefined, usages: record.usages, suspendedAt },
+    { kind: USE_KINDS[usage], usage: USAGES[usage], ...exception },
     time,
-    grants,
+    policy,
   );
-  if (permit.allowed) return;
-  if (permit.state === "destroyed" || permit.state === "destroyed-compromised") {
+  if (permit.allowed) return permit;
+  const destroyed = permit.state === "destroyed" || permit.state === "destroyed-compromised";
+  if (destroyed && permit.refusal === "state") {
     throw new KeyloomError("KEY_DESTROYED", {
       message: `version ${version.version} of key ${record.name ?? idToString(record.id)} is destroyed`,
       keyId: idToString(record.id),
       version: version.version,
     });
   }
-  throw refuse(record, usage, permit.refusal, { version: version.version, state: permit.state });
+  const { refusal } = permit;
+  throw new KeyloomError("KEY_NOT_USABLE", {
+    message: `key ${record.name ?? idToString(record.id)} can't ${usage} now: ${REFUSALS[refusal]}`,
+    keyId: idToString(record.id),
+    usage,
+    reason: refusal,
+    version: version.version,
+    state: permit.state,
+  });
 }
 
 /**
@@ -62,17 +68,17 @@ export function requireUsable(
  *
  * @throws {KeyloomError} `KEY_NOT_USABLE` with the newest version's reason, or `KEY_DESTROYED`
  */
-export function currentVersion(record: KeyRecord, usage: Usage, time: number, grants: UseGrants): KeyVersion {
+export function currentVersion(record: KeyRecord, usage: Usage, time: number, policy: UsePolicy): KeyVersion {
   const { versions } = record;
   for (let i = versions.length - 1; i >= 0; i--) {
     const version = versions[i]!;
     if (effectiveState(version.state, version.dates, time) !== "active") continue;
     if (version.dates.protectStop !== undefined && time >= version.dates.protectStop) continue;
-    requireUsable(record, version, usage, time, grants);
+    requireUsable(record, version, usage, time, policy);
     return version;
   }
   const newest = versions.at(-1)!;
-  requireUsable(record, newest, usage, time, grants);
+  requireUsable(record, newest, usage, time, policy);
   return newest;
 }
 

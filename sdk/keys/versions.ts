@@ -1,8 +1,13 @@
 /** Pure edits of the version table: a version and an event in, the changed version and its history out. */
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
-import type { LifecycleEvent, State } from "../lifecycle/states.js";
-import { dueChanges, transition, type VersionDates } from "../lifecycle/transition.js";
+import type { LifecycleEvent, RevocationReason, State } from "../lifecycle/states.js";
+import {
+  dueChanges,
+  transition,
+  type TransitionOptions,
+  type VersionDates,
+} from "../lifecycle/transition.js";
 import type { HistoryEntry } from "./history.js";
 import type { Cause, KeyRecord, KeyVersion } from "./record.js";
 
@@ -28,11 +33,20 @@ export function applyDueDates(row: KeyVersion, time: number, entity: Id): Advanc
 }
 
 /** What an event sets beside the state. */
-const EFFECTS: Partial<Record<LifecycleEvent, { date?: keyof VersionDates; cause?: Cause }>> = {
+const EFFECTS: Partial<Record<LifecycleEvent, { date?: keyof VersionDates; cause?: Cause; ends?: true }>> = {
   activate: { date: "activation" },
-  deactivate: { date: "deactivation", cause: "command" },
+  deactivate: { date: "deactivation", cause: "command", ends: true },
+  revoke: { date: "deactivation", cause: "revoked", ends: true },
+  "revoke-compromised": { date: "compromise", cause: "revoked" },
   destroy: { date: "destroy" },
 };
+
+/** What a revocation says. */
+export interface Revocation {
+  reason: RevocationReason;
+  /** When the compromise happened, for compromise reasons. Default: the initial date, so at any time. */
+  occurrence?: number | undefined;
+}
 
 /** A version can't begin behind its own end: dates out of order give a state that depends on who looks when. */
 function requireFutureEnd({ version, state, dates }: KeyVersion, time: number): void {
@@ -50,20 +64,33 @@ function requireFutureEnd({ version, state, dates }: KeyVersion, time: number): 
 /**
  * Applies due dates, then `event`.
  *
+ * @param options - which rows of the table are on; dates move states by all of them
  * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED`
  */
-export function advance(row: KeyVersion, event: LifecycleEvent, time: number, entity: Id): Advanced {
+export function advance(
+  row: KeyVersion,
+  event: LifecycleEvent,
+  time: number,
+  entity: Id,
+  options: TransitionOptions = {},
+  revocation?: Revocation,
+): Advanced {
   const due = applyDueDates(row, time, entity);
-  const to = transition(due.row.state, event);
+  const to = transition(due.row.state, event, options);
   if (event === "activate") requireFutureEnd(due.row, time);
-  const { date, cause } = EFFECTS[event] ?? {};
+  const { date, cause, ends } = EFFECTS[event] ?? {};
+  const dates: VersionDates = { ...due.row.dates };
+  if (date !== undefined) dates[date] = time;
+  if (event === "revoke-compromised") dates.occurrence = revocation?.occurrence ?? dates.initial;
   const entry: HistoryEntry = { event, from: due.row.state, to, at: time, recorded: time, entity };
   return {
     row: {
       ...due.row,
       state: to,
-      dates: date === undefined ? due.row.dates : { ...due.row.dates, [date]: time },
+      dates,
       ...(cause === undefined ? {} : { cause }),
+      ...(ends === undefined ? {} : { endedByCommand: true }),
+      ...(revocation === undefined ? {} : { reason: revocation.reason }),
       history: due.row.history + 1,
     },
     entries: [...due.entries, entry],
@@ -71,7 +98,13 @@ export function advance(row: KeyVersion, event: LifecycleEvent, time: number, en
 }
 
 /** A version that comes into being at `time`: pre-active, or active at once where its activation has passed. */
-export function newVersion(version: number, dates: VersionDates, time: number, entity: Id): Advanced {
+export function newVersion(
+  version: number,
+  dates: VersionDates,
+  time: number,
+  entity: Id,
+  marks: Pick<KeyVersion, "exposed" | "imported"> = { exposed: false },
+): Advanced {
   const created: State = transition(null, "create");
   const state = dueChanges(created, dates, time).at(-1)?.to ?? created;
   return {
@@ -79,7 +112,7 @@ export function newVersion(version: number, dates: VersionDates, time: number, e
       version,
       state,
       dates,
-      exposed: false,
+      ...marks,
       history: 1,
       ...(state === "deactivated" ? { cause: "expired" as const } : {}),
     },

@@ -18,8 +18,10 @@ export interface KeyVersionInfo {
   /** Why it left its last state: a command, a date that was reached, or a revocation. */
   cause?: Cause;
   reason?: RevocationReason;
-  /** Was ever wrapped under a key that is now compromised. */
+  /** Somebody else may have the material: a key that it was ever wrapped under is compromised, or it was exported. */
   exposed: boolean;
+  /** Was not generated here. */
+  imported?: true;
   dates: { readonly [date in keyof VersionDates]?: Date };
   /** The version it replaced, and the one that replaced it. */
   replaces?: number;
@@ -78,6 +80,7 @@ export function viewOfKey(record: KeyRecord, time: number): Key {
       state: row.state,
       current: row === current && record.archived === undefined,
       exposed: row.exposed,
+      ...(row.imported === true ? { imported: true as const } : {}),
       ...(row.cause === undefined ? {} : { cause: row.cause }),
       ...(row.reason === undefined ? {} : { reason: row.reason }),
       dates: datesOf(row.dates),

@@ -58,12 +58,16 @@ export const REVOCATION_REASONS = {
 
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
 
-export function isCompromise(reason: RevocationReason): boolean {
-  return reason === "key-compromise" || reason === "ca-compromise";
+export const REVOCATION_REASON_NAMES = Object.keys(REVOCATION_REASONS) as readonly RevocationReason[];
+
+/** The compromise reasons lead elsewhere than the others. */
+export function revocationEvent(reason: RevocationReason): "revoke" | "revoke-compromised" {
+  return reason === "key-compromise" || reason === "ca-compromise" ? "revoke-compromised" : "revoke";
 }
 
 /** Which transitions exist: all of them, or only the ten that KMIP numbers. */
-export type Profile = "default" | "kmip-2.1";
+export const PROFILES = ["default", "kmip-2.1"] as const;
+export type Profile = (typeof PROFILES)[number];
 
 export interface Transition {
   /** The row's number in the specification. */
@@ -100,16 +104,35 @@ export const TRANSITIONS = [
   { row: "N6", from: "active", event: "destroy", to: "destroyed", offByDefault: true },
 ] as const satisfies readonly Transition[];
 
-/** What a state permits. `date` = only between the version's dates; `grant` = by a named grant of policy. */
+/**
+ * What a use is to the lifecycle. `protect`: encrypt, sign, wrap, MAC, derive. `open`: decrypt, unwrap. `check`: verify a
+ * MAC. `verify`: verify a signature, for which the public half of a pair is enough.
+ */
+export type UseKind = "protect" | "open" | "check" | "verify";
+
+/** When a use is permitted; `permits.ts` says what each means. */
+export type Permission =
+  | "no"
+  | "yes"
+  | "until protect-stop"
+  | "from process-start"
+  | "acceptance"
+  | "grant"
+  | "recovery"
+  | "evidence";
+
+/** What a state permits. The usage mask, and that the key is not archived, are needed besides. */
 export const PERMISSIONS = {
-  "pre-active": { protect: "no", process: "no" },
-  active: { protect: "date", process: "date" },
-  suspended: { protect: "no", process: "acceptance" },
-  deactivated: { protect: "no", process: "grant" },
-  compromised: { protect: "no", process: "recovery" },
-  destroyed: { protect: "no", process: "no" },
-  "destroyed-compromised": { protect: "no", process: "no" },
-} as const satisfies Record<
-  State,
-  { protect: "no" | "date"; process: "no" | "date" | "acceptance" | "grant" | "recovery" }
->;
+  "pre-active": { protect: "no", open: "no", check: "no", verify: "no" },
+  active: {
+    protect: "until protect-stop",
+    open: "from process-start",
+    check: "from process-start",
+    verify: "from process-start",
+  },
+  suspended: { protect: "no", open: "acceptance", check: "acceptance", verify: "acceptance" },
+  deactivated: { protect: "no", open: "grant", check: "grant", verify: "yes" },
+  compromised: { protect: "no", open: "recovery", check: "evidence", verify: "evidence" },
+  destroyed: { protect: "no", open: "no", check: "no", verify: "yes" },
+  "destroyed-compromised": { protect: "no", open: "no", check: "no", verify: "evidence" },
+} as const satisfies Record<State, Record<UseKind, Permission>>;

@@ -4,7 +4,11 @@ import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { randomBytes } from "../foundation/random.js";
 import type { Handle } from "../crypto/core.js";
-import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
+import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
+import { recordException } from "../commands/exceptions.js";
+import type { State } from "../lifecycle/states.js";
+import { EVIDENCE_KINDS, type Evidence, type Mark } from "../lifecycle/permits.js";
+import { suspensionOf } from "../keys/history.js";
 import type { StoredKey } from "../keys/reads.js";
 import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
 import type { AgeSource } from "./age/byte-source.js";
@@ -43,8 +47,8 @@ async function lookup(context: StoreContext, reference: string): Promise<StoredK
 
 /** The number of the current version, allowed to encrypt now. */
 function encryptingVersion(context: StoreContext, { record }: StoredKey): number {
-  const { grants } = authorize(context, "encrypt", record.owner);
-  return currentVersion(record, "encrypt", commandTime(context, record.time), grants).version;
+  const policy = usePolicy(authorize(context, "encrypt", record.owner));
+  return currentVersion(record, "encrypt", commandTime(context, record.time), policy).version;
 }
 
 /** Runs `use` with the handle of a version that may decrypt now. `use` is synchronous. */
@@ -56,9 +60,9 @@ async function decryptWith<T>(
 ): Promise<T> {
   const stored = await lookup(context, idToString(keyId));
   const { record } = stored;
-  const { grants } = authorize(context, "decrypt", record.owner);
+  const policy = usePolicy(authorize(context, "decrypt", record.owner));
   const row = requireVersion(record, version);
-  requireUsable(record, row, "decrypt", commandTime(context, record.time), grants);
+  requireUsable(record, row, "decrypt", commandTime(context, record.time), policy);
   return context.ring.use(stored, version, use);
 }
 
@@ -98,6 +102,88 @@ export async function decryptMessage(
   return decryptWith(context, envelope.keyId, envelope.keyVersion, (handle) =>
     openEnvelope(context.vault, handle, envelope, aad),
   );
+}
+
+/** A message opened by exception, with all that is to be said of it. */
+export interface RecoveredMessage {
+  plaintext: Uint8Array;
+  /** The key's id. */
+  key: string;
+  version: number;
+  state: State;
+  /** `compromised`: whoever has the key may have written or read it. `suspended`: accepted on the evidence. */
+  mark?: Mark;
+  /** Somebody else may have the key: see `KeyVersionInfo`. */
+  exposed: boolean;
+  /** What kind of evidence was accepted. */
+  evidence?: Evidence["kind"];
+}
+
+export interface RecoverOptions extends MessageOptions {
+  /** For a suspended version: how the caller knows that the message was made before the suspension. */
+  evidence?: { kind: Evidence["kind"]; time: Date } | undefined;
+  /** For a compromised version: the message is to be read once more, so that it can be protected anew. */
+  recovery?: boolean | undefined;
+}
+
+/**
+ * Opens an envelope although its version is suspended or compromised, when the caller asks for it and brings what that
+ * state demands. Such a use is audited, with the evidence, before the message is handed out.
+ *
+ * @throws {KeyloomError} as `decryptMessage`; `KEY_NOT_USABLE` says what is still needed
+ */
+export async function recoverMessage(
+  context: StoreContext,
+  sealed: Uint8Array,
+  options: RecoverOptions,
+): Promise<RecoveredMessage> {
+  requireBytes(sealed, "sealed");
+  const aad = aadOf(options);
+  const envelope = parseEnvelope(sealed);
+  const { recovery } = options;
+  const evidence = evidenceOf(options.evidence);
+  const stored = await lookup(context, idToString(envelope.keyId));
+  const { record } = stored;
+  const decision = authorize(context, "decrypt", record.owner);
+  const row = requireVersion(record, envelope.keyVersion);
+  const { version } = row;
+  const suspendedAt = await suspensionOf(context.storage, context.records, record.id, row);
+  const time = commandTime(context, record.time);
+  const exception = { evidence, recovery };
+  const permit = requireUsable(record, row, "decrypt", time, usePolicy(decision), {
+    ...exception,
+    suspendedAt,
+  });
+  const open = (handle: Handle): Uint8Array => openEnvelope(context.vault, handle, envelope, aad);
+  const plaintext = await context.ring.use(stored, version, open, exception);
+  await recordException(context, {
+    operation: "decrypt",
+    decision,
+    time,
+    subject: { key: record.id, version },
+    reasons: [`${permit.state} version`, ...(recovery === true ? ["recovery"] : [])],
+    evidence,
+  });
+  const { state, mark } = permit;
+  return {
+    plaintext,
+    key: idToString(record.id),
+    version,
+    state,
+    exposed: row.exposed,
+    ...(mark === undefined ? {} : { mark }),
+    ...(permit.evidence === undefined ? {} : { evidence: permit.evidence }),
+  };
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` */
+export function evidenceOf(given: RecoverOptions["evidence"]): Evidence | undefined {
+  if (given === undefined) return undefined;
+  const time = given.time instanceof Date ? given.time.getTime() : NaN;
+  if (Object.hasOwn(EVIDENCE_KINDS, given.kind) && Number.isInteger(time)) return { kind: given.kind, time };
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: `evidence has a time and a kind: ${Object.keys(EVIDENCE_KINDS).join(", ")}`,
+  });
 }
 
 /**

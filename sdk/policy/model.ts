@@ -11,11 +11,18 @@ export interface Principal {
 /** Every operation that is decided, with the effect it has: restricting ones reach every process. */
 export const OPERATIONS = {
   create: { restricts: false },
+  import: { restricts: false },
   activate: { restricts: false },
+  suspend: { restricts: true },
+  resume: { restricts: false },
   deactivate: { restricts: true },
+  revoke: { restricts: true },
+  archive: { restricts: true },
+  recover: { restricts: false },
   rotate: { restricts: false },
   rewrap: { restricts: false },
   destroy: { restricts: true },
+  export: { restricts: false },
   encrypt: { restricts: false },
   decrypt: { restricts: false },
   read: { restricts: false },

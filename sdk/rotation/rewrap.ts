@@ -2,7 +2,7 @@
  * Moving wrapped material from a wrapping key's old versions to its current one, in batches that resume: what is
  * moved no longer lies in the old range, so a job that begins anew finds only the rest.
  */
-import { getU32 } from "../foundation/bytes.js";
+import { copyInto, getU32 } from "../foundation/bytes.js";
 import { cborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
@@ -20,10 +20,12 @@ import {
   type JobControl,
   type StoredJob,
 } from "../commands/jobs.js";
+import { exposing, markExposed } from "../commands/expose.js";
 import { countUnder, openWrappingVersion } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
+import { TRAIL_ROW_LENGTH, trailRecord } from "../keys/store-records.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
-import { MATERIAL_KEY, ranges } from "../storage/keyspace.js";
+import { keyspace, MATERIAL_KEY, ranges } from "../storage/keyspace.js";
 
 export interface RewrapSummary {
   job: string;
@@ -32,8 +34,12 @@ export interface RewrapSummary {
 }
 
 const RETRIES = 16;
-/** Per key: its path is checked, deleted and put anew, with a value of at most 180 bytes. */
-const MOVE_COST: ItemCost = { checks: 1, mutations: 2, bytes: 3 * MATERIAL_KEY.length + 180 };
+/** Per key: its path is checked, deleted and put anew, with a value of at most 180 bytes, and it stands in the trail. */
+const MOVE_COST: ItemCost = {
+  checks: 1,
+  mutations: 2,
+  bytes: 3 * MATERIAL_KEY.length + 180 + TRAIL_ROW_LENGTH,
+};
 
 /**
  * @throws {KeyloomError} `KEY_NOT_USABLE` when the key doesn't wrap or its current version may not protect,
@@ -61,6 +67,7 @@ export async function rewrapKey(
     job = await moveBatch(context, job, kek, batch);
     control.report(job.record.done, Math.max(before + total, job.record.done));
   }
+  await markExposed(context);
   return job.record.done;
 }
 
@@ -102,7 +109,7 @@ async function moveBatch(
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     if (batch === null) return job;
     const decision = authorize(context, "rewrap", null);
-    const { stored, version, gateCheck } = await openWrappingVersion(context, kek);
+    const { stored, version, exposed, gateCheck } = await openWrappingVersion(context, kek);
     const { oldVersion, entries } = batch;
     const time = commandTime(context);
     const moved = await context.ring.usePair(stored!, oldVersion, version, (from, to) =>
@@ -111,6 +118,9 @@ async function moveBatch(
     const result = await commitBatch(context, job, {
       ...moved,
       checks: [...moved.checks, gateCheck],
+      // What comes to lie under an exposed version is exposed.
+      mutations: exposed ? [...moved.mutations, exposing(kek, version)] : moved.mutations,
+      records: [trailRecord(keyspace.trail(kek, oldVersion, job.id, job.record.done), moved.trail)],
       size: entries.length,
       last: false,
       operation: "rewrap",
@@ -129,6 +139,8 @@ interface Move {
   checks: readonly Check[];
   mutations: Mutation[];
   rows: Uint8Array;
+  /** Which key versions are moved. */
+  trail: Uint8Array;
 }
 
 /** The records at their new paths: same key and attributes, the next revision, the new wrapping. */
@@ -140,11 +152,18 @@ function buildMove(
 ): Move {
   const { rows, digests } = moveMaterial(vault, records.key, from, to, entries);
   const count = entries.length;
-  const move: Move = { checks: entries, mutations: [], rows: new Uint8Array(count * BULK_ROW_LENGTH) };
+  const move: Move = {
+    checks: entries,
+    mutations: [],
+    rows: new Uint8Array(count * BULK_ROW_LENGTH),
+    trail: new Uint8Array(count * TRAIL_ROW_LENGTH),
+  };
   for (let i = 0; i < count; i++) {
     const { key } = entries[i]!;
     move.mutations.push({ kind: "delete", key });
     move.mutations.push({ kind: "put", key: rowKey(rows, i), value: rowValue(rows, i) });
+    // Key id and version stand side by side in the path, as in the trail.
+    copyInto(key, MATERIAL_KEY.key, TRAIL_ROW_LENGTH, move.trail, i * TRAIL_ROW_LENGTH);
     putBulkRow(move.rows, i, key, MATERIAL_KEY.key, getU32(key, MATERIAL_KEY.version), digests, i * 32);
   }
   return move;

@@ -6,7 +6,7 @@ import { effectiveState, type VersionDates } from "../lifecycle/transition.js";
 import { announce, changeOf } from "../commands/change.js";
 import { readForChange } from "../commands/change-state.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "../commands/execute.js";
-import { generateMaterial, openWrappingVersion, wrapsKeys } from "../commands/wrapping.js";
+import { openWrappingVersion, wrapMaterial, wrapsKeys } from "../commands/wrapping.js";
 import { MAX_VERSIONS, type KeyRecord, type KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { gateRecord } from "../keys/store-records.js";
@@ -35,8 +35,8 @@ export function successorDates(old: VersionDates, now: number, offsetMs: number)
 }
 
 /** The dates that were planned: the time of a command that ended a version is none of its successor's business. */
-function plannedDates({ dates, cause }: KeyVersion): VersionDates {
-  return cause === "command" ? { ...dates, deactivation: undefined } : dates;
+function plannedDates({ dates, endedByCommand }: KeyVersion): VersionDates {
+  return endedByCommand === true ? { ...dates, deactivation: undefined } : dates;
 }
 
 function requireRotatable(record: KeyRecord, time: number): KeyVersion {
@@ -51,6 +51,7 @@ function requireRotatable(record: KeyRecord, time: number): KeyVersion {
   if (record.versions.some((row) => stateOf(row) === "pre-active")) {
     throw refuse("a version that is not yet active already waits", { state: "pre-active" });
   }
+  if (record.archived !== undefined) throw refuse("it is archived", { archived: true });
   if (record.versions.length >= MAX_VERSIONS) {
     throw new KeyloomError("KEY_VERSIONS_EXHAUSTED", {
       message: `a key has at most ${MAX_VERSIONS} versions`,
@@ -89,13 +90,14 @@ export async function rotateKey(
     const wrapping = await openWrappingVersion(context, before.record.wrappedBy);
     const version = old.version + 1;
     const dates = successorDates(plannedDates(old), time, offsetMs);
-    const added = newVersion(version, dates, time, context.principal.entity);
+    const { exposed } = wrapping;
+    const added = newVersion(version, dates, time, context.principal.entity, { exposed });
     added.row.replaces = old.version;
     const linked = withRow(before.record, { ...old, replacedBy: version }, time);
     const record = withRow(linked, added.row, time);
     const change = changeOf(before, record, [added]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(await generateMaterial(context, record, version, wrapping));
+    change.records.push(await wrapMaterial(context, record, version, wrapping));
     if (wrapsKeys(record)) change.records.push(gateRecord(record.id, version, true, 1));
     // Rotating restricts nobody, but everyone should use the new version soon.
     await announce(context, change);

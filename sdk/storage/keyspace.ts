@@ -18,6 +18,7 @@ export const PREFIX = {
   history: 0x21,
   material: 0x30,
   gate: 0x31,
+  trail: 0x32,
   auditWriters: 0x40,
   auditHead: 0x41,
   auditIntake: 0x42,
@@ -29,6 +30,8 @@ export const PREFIX = {
   indexOwner: 0x62,
   indexState: 0x63,
   indexDue: 0x64,
+  indexExposed: 0x65,
+  indexExposing: 0x66,
 } as const;
 
 export type Prefix = keyof typeof PREFIX;
@@ -44,6 +47,7 @@ export const RECORD_PREFIXES = [
   "history",
   "material",
   "gate",
+  "trail",
   "auditWriters",
   "auditHead",
   "auditIntake",
@@ -89,6 +93,8 @@ export const keyspace = {
   material: (kek: Id, kekVersion: number, key: Id, version: number): Uint8Array =>
     build("material", kek, kekVersion, key, version),
   gate: (kek: Id, kekVersion: number): Uint8Array => build("gate", kek, kekVersion),
+  trail: (kek: Id, kekVersion: number, job: Id, done: number): Uint8Array =>
+    build("trail", kek, kekVersion, job, done),
   auditWriters: (): Uint8Array => build("auditWriters"),
   auditHead: (writer: Id): Uint8Array => build("auditHead", writer),
   auditIntake: (writer: Id, sequence: number): Uint8Array => build("auditIntake", writer, u64(sequence)),
@@ -100,6 +106,8 @@ export const keyspace = {
     build("indexState", new Uint8Array([state]), key, version),
   indexDue: (time: number, key: Id, version: number): Uint8Array =>
     build("indexDue", u64(time), key, version),
+  indexExposed: (key: Id, version: number): Uint8Array => build("indexExposed", key, version),
+  indexExposing: (kek: Id, kekVersion: number): Uint8Array => build("indexExposing", kek, kekVersion),
 } as const;
 
 /** Every key that begins with `start`; `after`, a key in it, moves the beginning just behind that key. */
@@ -122,6 +130,8 @@ export const ranges = {
   materialUnder: (kek: Id, kekVersion?: number, after?: Uint8Array): Range =>
     rangeOf(kekVersion === undefined ? build("material", kek) : build("material", kek, kekVersion), after),
   gates: (kek: Id): Range => rangeOf(build("gate", kek)),
+  trail: (kek: Id, kekVersion: number, after?: Uint8Array): Range =>
+    rangeOf(build("trail", kek, kekVersion), after),
   auditIntake: (writer?: Id): Range =>
     rangeOf(writer === undefined ? build("auditIntake") : build("auditIntake", writer)),
   auditHeads: (): Range => rangeOf(build("auditHead")),
@@ -130,6 +140,7 @@ export const ranges = {
   byOwner: (owner: Id, after?: Uint8Array): Range => rangeOf(build("indexOwner", owner), after),
   byState: (state: number, after?: Uint8Array): Range =>
     rangeOf(build("indexState", new Uint8Array([state])), after),
+  exposing: (after?: Uint8Array): Range => rangeOf(build("indexExposing"), after),
 } as const;
 
 /** `material/<kek>/<kek version>/<key>/<version>`: where each field stands. */
@@ -149,6 +160,11 @@ export function parseMaterialKey(key: Uint8Array): MaterialPath {
     key: key.slice(MATERIAL_KEY.key, MATERIAL_KEY.key + ID_LENGTH),
     version: getU32(key, MATERIAL_KEY.version),
   };
+}
+
+/** The version right behind the id of `idOfKey`: of `history`, `gate`, `trail`, `indexExposed`, `indexExposing`. */
+export function versionOfKey(key: Uint8Array): number {
+  return getU32(key, 1 + ID_LENGTH);
 }
 
 /** The id right behind the prefix byte: of `key`, `entity`, `job`, `auditHead`, `auditIntake`. */

@@ -102,9 +102,12 @@ export function modelMayProcess(version: ModelVersion, time: number): boolean {
 /** One key: what its commands do to its versions, and which version is current. */
 export class ModelKey {
   readonly versions: ModelVersion[] = [];
+  /** The archive date is set: nothing can be used. */
+  archived = false;
 
   /** The index of the newest version that may protect, or -1. */
   current(time: number): number {
+    if (this.archived) return -1;
     return this.versions.findLastIndex((version) => modelMayProtect(version, time));
   }
 
@@ -123,10 +126,24 @@ export class ModelKey {
       return false;
     version.state = to;
     if (event === "activate") version.activation = time;
-    if (event === "deactivate") {
+    if (event === "deactivate" || event === "revoke") {
       version.deactivation = time;
       version.endedByCommand = true;
     }
+    return true;
+  }
+
+  /** Applies an event to every version that it can happen to. @returns whether there was one */
+  applyAll(event: ModelEvent, time: number): boolean {
+    let any = false;
+    for (const index of this.versions.keys()) any = this.apply(index, event, time) || any;
+    return any;
+  }
+
+  /** Sets or clears the archive date. @returns whether it was the other way before */
+  archive(archived: boolean): boolean {
+    if (this.archived === archived) return false;
+    this.archived = archived;
     return true;
   }
 
@@ -135,7 +152,7 @@ export class ModelKey {
     const old = this.versions.at(-1)!;
     if (this.versions.some((version) => modelStateAt(version, time) === "pre-active")) return false;
     const state = modelStateAt(old, time);
-    if (state === "destroyed" || state === "destroyed-compromised") return false;
+    if (this.archived || state === "destroyed" || state === "destroyed-compromised") return false;
     const activation = time + offset;
     const shift = old.activation === undefined ? undefined : activation - old.activation;
     const moved = (date: number | undefined): number | undefined =>

@@ -183,6 +183,46 @@ describe("keys on the command line", () => {
     }
   });
 
+  it("suspend, resume, archive, recover and revoke show the key as it is then", async () => {
+    await json("create", "whole-life");
+    const state = async (...argv: string[]): Promise<string | undefined> =>
+      (await json(...argv)).versions[0]?.state;
+    expect(await state("suspend", "whole-life")).toBe("suspended");
+    expect(await state("resume", "whole-life")).toBe("active");
+    expect(await json("archive", "whole-life")).toHaveProperty("archived");
+    expect(await text("show", "whole-life")).toMatch(/\narchived +\d{4}-/);
+    expect(await json("recover", "whole-life")).not.toHaveProperty("archived");
+    const refused = await at.run("resume", "whole-life");
+    expect(refused).toMatchObject({ code: EXIT_CODES.conflict });
+    const occurrence = ["--occurrence", "2020-01-01"];
+    expect((await at.run("revoke", "whole-life", ...occurrence)).code).toBe(EXIT_CODES.usage);
+    expect((await at.run("revoke", "whole-life", "--reason", "boredom")).stderr).toContain(
+      "--reason is one of",
+    );
+    expect(await text("revoke", "whole-life", "--reason", "key-compromise", ...occurrence)).toMatch(
+      / compromised \(revoked: key-compromise\) .*occurrence 2020-01-01/,
+    );
+    await json("rotate", "whole-life");
+    expect(await text("revoke", "whole-life", "--reason", "superseded", "--all-versions")).toMatch(
+      /^1 version revoked, 1 skipped \(job .*\)\n$/,
+    );
+  });
+
+  it("import takes a key from a file, and nothing that is no key", async () => {
+    await writeFile(at.path("material"), Buffer.alloc(32, 5));
+    const key = await json("import", at.path("material"), "imported", "--tag", "outside");
+    expect(key).toMatchObject({ name: "imported", versions: [{ state: "active", imported: true }] });
+    expect(await text("show", "imported")).toMatch(/ active +current, imported +initial /);
+    await writeFile(at.path("material"), Buffer.alloc(31, 5));
+    expect((await at.run("import", at.path("material"))).code).toBe(EXIT_CODES.usage);
+    await writeFile(at.path("material"), Buffer.alloc(1000, 5));
+    expect((await at.run("import", at.path("material"))).stderr).toContain("longest key");
+    expect((await at.run("import", at.path("nothing"))).code).toBe(EXIT_CODES["not-found"]);
+    const stdin = Buffer.alloc(32, 6);
+    const piped = await at.bare(["import", "-", "piped", "--json", ...options()], { stdin });
+    expect(parse(piped)).toMatchObject({ name: "piped" });
+  });
+
   it("list filters, and goes through pages to the last", async () => {
     const names = ["page-1", "page-2", "page-3"];
     for (const name of names) await json("create", name, "--tag", "paged");

@@ -33,6 +33,22 @@ const COMMANDS: Record<string, Command> = {
     run: (keys) => keys.deactivate("a"),
     done: async (keys) => (await versionsOf(keys, "a"))[0]?.state === "deactivated",
   },
+  "suspend and resume": {
+    run: async (keys) => {
+      const [version] = await versionsOf(keys, "a");
+      if (version!.state !== "suspended") await keys.suspend("a");
+      await keys.resume("a");
+    },
+    done: async (keys) => (await versionsOf(keys, "a"))[0]?.state === "active",
+  },
+  archive: {
+    run: (keys) => keys.archive("a"),
+    done: async (keys) => (await keys.get("a"))!.archived !== undefined,
+  },
+  import: {
+    run: (keys) => keys.import(new Uint8Array(32).fill(7), { name: "new", algorithm: AEAD, under: "kek" }),
+    done: async (keys) => (await keys.get("new")) !== null,
+  },
   rotate: {
     run: (keys) => keys.rotate("kek"),
     done: async (keys) => (await versionsOf(keys, "kek")).length === 2,

@@ -37,6 +37,7 @@ interface Specimen {
 }
 
 const JOB_KEYS = 3;
+const MOVE_JOB = "01890000-0000-7000-8000-000000000002";
 const clock = virtualClock();
 let specimen: Specimen;
 let healthy: Map<string, string>;
@@ -64,6 +65,13 @@ async function makeSpecimen(seed: number): Promise<Specimen> {
   await keys.rotate("kek");
   await keys.rotate("a");
   messages.push(await keys.encrypt("a", text("a, version 2")));
+  await keys.create({ name: "moved-kek", ...KEK });
+  await keys.create({ name: "moved", algorithm: AEAD, under: "moved-kek" });
+  await keys.rotate("moved-kek");
+  await keys.rewrap("moved-kek", { job: MOVE_JOB });
+  await keys.deactivate("moved-kek", { version: 1 });
+  await keys.destroy("moved-kek", { version: 1 });
+  messages.push(await keys.encrypt("moved", text("moved")));
   await keys.create({ name: "b", algorithm: AEAD });
   messages.push(await keys.encrypt("b", text("b")));
   const job = keys.createMany(JOB_KEYS, { algorithm: AEAD, under: "kek" });
@@ -114,6 +122,14 @@ async function exercise(items: readonly Item[]): Promise<Map<string, string>> {
     await manager.rewrap("kek");
     await manager.deactivate("kek", { version: 1 });
     return (await manager.destroy("kek", { version: 1 })).shredded;
+  });
+  await use("move", async () => {
+    await manager.create({ algorithm: AEAD, under: "moved-kek" });
+    return (await manager.rewrap("moved-kek", { job: MOVE_JOB })).rewrapped;
+  });
+  await use("compromise", async () => {
+    const { versions } = await manager.revoke("moved-kek", { version: 1, reason: "key-compromise" });
+    return versions[0]!.state;
   });
   await manager.close();
   return answers;

@@ -21,6 +21,7 @@ interface Stored {
 }
 
 const JOB = "01890000-0000-7000-8000-000000000001";
+const MOVE_JOB = "01890000-0000-7000-8000-000000000002";
 const space = new MemorySpace();
 const stored: Stored[] = [];
 let sealed: Uint8Array;
@@ -55,6 +56,12 @@ beforeAll(async () => {
   await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
   sealed = await keys.encrypt("k", text("message"));
   await keys.rotate("k");
+  await keys.create({ name: "moved-kek", ...KEK });
+  await keys.create({ name: "moved", algorithm: AEAD, under: "moved-kek" });
+  await keys.rotate("moved-kek");
+  await keys.rewrap("moved-kek", { job: MOVE_JOB });
+  await keys.deactivate("moved-kek", { version: 1 });
+  await keys.destroy("moved-kek", { version: 1 });
   await keys.close();
   const second = await openMemory({ space });
   await second.keys.create({ name: "k2", algorithm: AEAD });
@@ -156,13 +163,17 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
     if (String(opened) !== String(text("message"))) throw new Error("a wrong answer");
     await keys.encrypt("k", text("x"));
     await keys.encrypt("k2", text("x"));
+    await keys.encrypt("moved", text("x"));
     for (const { id, origin } of (await keys.list()).keys)
       if (origin !== undefined) await keys.encrypt(id, text("x"));
   },
   auditWriters: walk,
   auditHead: walk,
   auditIntake: walk,
-  job: (keys) => keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB }),
+  job: async (keys) => {
+    await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
+    await keys.rewrap("moved-kek", { job: MOVE_JOB });
+  },
 };
 
 async function walk(keys: KeyManager): Promise<void> {

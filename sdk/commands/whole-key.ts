@@ -1,0 +1,149 @@
+/** Commands that act on all versions of a key: suspend and resume, archive and recover. */
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString } from "../foundation/ids.js";
+import { effectiveState, next, transition } from "../lifecycle/transition.js";
+import { encodeHistory, KEY_HISTORY, type KeyEvent } from "../keys/history.js";
+import type { KeyRecord, KeyVersion } from "../keys/record.js";
+import type { StoredKey } from "../keys/reads.js";
+import { advance, withRow } from "../keys/versions.js";
+import { keyspace } from "../storage/keyspace.js";
+import { announce, changeOf } from "./change.js";
+import { readForChange } from "./change-state.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+
+/** What moving one version adds to a commit at most: its history (two due dates and the event) and its index entries. */
+const ROW_COST = { checks: 3, mutations: 8 };
+/** What a commit holds besides: the key's record, the epoch, the event, the writer's head and the list of writers. */
+const BASE_COST = 8;
+
+/** How many versions of one key fit into a commit of this store. */
+export function versionsPerCommit({ storage }: StoreContext): number {
+  const { maxChecks, maxMutations } = storage.capabilities;
+  return Math.max(
+    1,
+    Math.floor(
+      Math.min((maxChecks - BASE_COST) / ROW_COST.checks, (maxMutations - BASE_COST) / ROW_COST.mutations),
+    ),
+  );
+}
+
+/** The versions to which an event can happen now. @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED`: to none */
+function movable(
+  { transitions }: StoreContext,
+  record: KeyRecord,
+  event: "suspend" | "resume",
+  time: number,
+): KeyVersion[] {
+  const stateOf = ({ state, dates }: KeyVersion): ReturnType<typeof effectiveState> =>
+    effectiveState(state, dates, time);
+  const rows = record.versions.filter((row) => next(stateOf(row), event, transitions) !== null);
+  if (rows.length === 0) transition(stateOf(record.versions.at(-1)!), event, transitions);
+  return rows;
+}
+
+/**
+ * Suspends every active version, or makes every suspended one active again. All of them in one commit, unless they are
+ * more than a commit takes: then the oldest go first, so that the current version is the last to go.
+ *
+ * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_TRANSITION_NOT_ALLOWED` where no version is in the state it needs
+ */
+export async function changeAll(
+  context: StoreContext,
+  reference: string,
+  event: "suspend" | "resume",
+): Promise<StoredKey> {
+  for (let begun = false; ; begun = true) {
+    const { result } = await execute(context, async () => {
+      const before = await readForChange(context, reference);
+      const decision = authorize(context, event, before.record.owner);
+      const time = commandTime(context, before.record.time);
+      const rows = movable(context, before.record, event, time);
+      const now = rows.slice(0, versionsPerCommit(context));
+      const moved = now.map((row) =>
+        advance(row, event, time, context.principal.entity, context.transitions),
+      );
+      const record = moved.reduce((all, { row }) => withRow(all, row, time), before.record);
+      const change = changeOf(before, record, moved);
+      await announce(context, change);
+      return {
+        result: {
+          stored: { record, revision: before.revision + 1, storageVersion: "" },
+          rest: rows.length - now.length,
+        },
+        plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
+      };
+    }).catch((error: unknown) => {
+      // Another process did the rest meanwhile.
+      if (begun && (error as KeyloomError).code === "KEY_TRANSITION_NOT_ALLOWED") return { result: null };
+      throw error;
+    });
+    context.ring.invalidate();
+    if (result === null) return readForChange(context, reference);
+    if (result.rest === 0) return result.stored;
+  }
+}
+
+/**
+ * Sets or clears the archive date, a flag beside the states of all versions: while it is set, material can't be used or
+ * got, metadata and look-ups still work.
+ *
+ * @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED` where it is so already
+ */
+export async function setArchived(
+  context: StoreContext,
+  reference: string,
+  event: KeyEvent,
+): Promise<StoredKey> {
+  const { result } = await execute(context, async () => {
+    const before = await readForChange(context, reference);
+    const decision = authorize(context, event, before.record.owner);
+    const time = commandTime(context, before.record.time);
+    const { id, archived, history = 0 } = before.record;
+    if ((archived === undefined) !== (event === "archive")) throw refuseArchived(before.record, event);
+    const record: KeyRecord = {
+      ...before.record,
+      time: Math.max(before.record.time, time),
+      archived: event === "archive" ? time : undefined,
+      history: history + 1,
+    };
+    const change = changeOf(before, record, []);
+    const key = keyspace.history(id, KEY_HISTORY, history + 1);
+    change.checks.push({ key, version: null });
+    change.records.push({
+      storageKey: key,
+      revision: 1,
+      body: encodeHistory({
+        event,
+        from: null,
+        to: null,
+        at: time,
+        recorded: time,
+        entity: context.principal.entity,
+      }),
+    });
+    await announce(context, change);
+    return {
+      result: { record, revision: before.revision + 1, storageVersion: "" },
+      plan: {
+        ...change,
+        time,
+        event: {
+          ...eventBy(context, event, decision),
+          subjects: record.versions.map(({ version }) => ({ key: id, version })),
+        },
+      },
+    };
+  });
+  context.ring.invalidate();
+  return result;
+}
+
+function refuseArchived(record: KeyRecord, event: KeyEvent): KeyloomError {
+  const archived = event === "archive";
+  return new KeyloomError("KEY_TRANSITION_NOT_ALLOWED", {
+    message: `can't ${event} key ${record.name ?? idToString(record.id)}: it is ${archived ? "archived already" : "not archived"}`,
+    keyId: idToString(record.id),
+    event,
+    archived,
+  });
+}
