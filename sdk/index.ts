@@ -31,6 +31,8 @@ export type {
   DestroyAllSummary,
   RevokeAllSummary,
 } from "./commands/all-versions.js";
+export type { DatesOptions } from "./commands/set-dates.js";
+export type { SweepSummary } from "./commands/sweep.js";
 export type { DestroyOptions } from "./commands/destroy.js";
 export type {
   EncryptStreamOptions,

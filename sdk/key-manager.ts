@@ -47,11 +47,14 @@ import {
   createKey,
   type CreateOptions,
 } from "./commands/create.js";
+import { confirmClock } from "./commands/clock.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
 import { authorize, commandTime, type StoreContext } from "./commands/execute.js";
 import { exportCleartext } from "./commands/export.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
+import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
+import { sweep, type SweepSummary } from "./commands/sweep.js";
 import { changeAll, setArchived } from "./commands/whole-key.js";
 import type { UnlockMethod } from "./unlock/methods.js";
 import { openStore } from "./unlock/open-store.js";
@@ -440,6 +443,40 @@ export class KeyManager {
     return this.#job(options, (control, job) => revokeAll(context, control, job, reference, revocation));
   }
 
+  /**
+   * Sets dates of a version, or with `null` takes them away, as far as they have not been reached.
+   *
+   * @throws {KeyloomError} `KEY_DATE_FROZEN` with the date; `KEY_INVALID_OPTION` for one in the past or out of order
+   */
+  setDates(key: KeyReference, dates: DatesOptions, options: VersionOption = {}): Promise<Key> {
+    return this.#viewOf(async (context) =>
+      setDates(context, referenceOf(key), checkDates(dates), options.version),
+    );
+  }
+
+  /**
+   * Makes durable what dates have brought about by now, everywhere in the store, and raises the store's mark: from here
+   * on no clock that steps back takes it back. Everybody sees the same states before and after.
+   *
+   * @throws {KeyloomError} through the job: `CLOCK_AHEAD`, `JOB_CANCELLED`
+   */
+  sweep(options: JobOptions = {}): Job<SweepSummary> {
+    const context = this.#open();
+    return this.#job(options, (control, job) => sweep(context, control, job));
+  }
+
+  /**
+   * Confirms that the clock is right although it is far ahead of all that the store knows: what `CLOCK_AHEAD` asks for.
+   *
+   * @returns the store's mark before and after
+   */
+  confirmClock(): Promise<{ from: Date; to: Date }> {
+    return this.#use(async (context) => {
+      const { from, to } = await confirmClock(context);
+      return { from: new Date(from), to: new Date(to) };
+    });
+  }
+
   /** Adds a version with fresh material, which becomes the current one. The old version stays active. */
   rotate(key: KeyReference, options: RotateOptions = {}): Promise<Key> {
     return this.#viewOf((context) => rotateKey(context, referenceOf(key), options));
@@ -622,7 +659,8 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       create: options.create ?? true,
     });
     const vault = evicting(core.vault, () => ring.evict());
-    const { records, root, markTime, owner, committer } = opened;
+    const { records, root, owner, committer } = opened;
+    const mark = { time: opened.markTime };
     const ring: KeyRing = new KeyRing({
       storage,
       vault,
@@ -630,7 +668,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       root,
       clock,
       freshness,
-      markTime,
+      mark,
       handleLimit: CACHED_HANDLES,
     });
     const principal: Principal = { entity: owner, authenticated: "unlock" };
@@ -646,7 +684,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       ring,
       principal,
       storeOwner: owner,
-      markTime,
+      mark,
       transitions: { profile },
     });
   } catch (error) {

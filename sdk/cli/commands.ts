@@ -13,7 +13,7 @@ import { conversion, using, withKey, type Command, type CommandInput, type Outpu
 import { decryptedName, encryptedName, readWhole } from "./files.js";
 import { interrupted, usage } from "./io.js";
 import { withIdentities } from "./identities.js";
-import { commaSeparated, count, date, exclude, many, needs, text } from "./options.js";
+import { commaSeparated, count, date, dateOrNone, exclude, many, needs, text } from "./options.js";
 import { follow } from "./progress.js";
 import { filePassphrase } from "./secret.js";
 import { auditTable, keyTable } from "./tables.js";
@@ -396,6 +396,55 @@ export const COMMANDS = {
     about: "bring an archived key back",
     options: {},
     run: (input) => withKey(input, (keys, key) => keys.recover(key)),
+  },
+
+  dates: {
+    args: ["KEY"],
+    about: "set dates of a version that have not been reached; none takes one away",
+    options: {
+      activation: { type: "string", about: "when it becomes active" },
+      "process-start": { type: "string", about: "when it starts to process" },
+      "protect-stop": { type: "string", about: "when it stops protecting" },
+      deactivation: { type: "string", about: "when it becomes deactivated" },
+      ...VERSION_OPTION,
+    },
+    run: async (input) => {
+      const { values } = input;
+      const dates = {
+        activation: dateOrNone(values, "activation"),
+        processStart: dateOrNone(values, "process-start"),
+        protectStop: dateOrNone(values, "protect-stop"),
+        deactivation: dateOrNone(values, "deactivation"),
+      };
+      const version = count(values, "key-version");
+      return withKey(input, (keys, key) => keys.setDates(key, dates, { version }));
+    },
+  },
+
+  sweep: {
+    args: [],
+    about: "make durable what dates have brought about",
+    options: JOB_OPTION,
+    run: (input) =>
+      using(input, async (keys) => {
+        const job = keys.sweep({ job: text(input.values, "job") });
+        const summary = await follow(input.io, input.json, "sweeping", job, "versions");
+        return { result: summary, text: `${versionCount(summary.moved)} moved (job ${summary.job})` };
+      }),
+  },
+
+  "confirm-clock": {
+    args: [],
+    about: "confirm that the clock is right, after CLOCK_AHEAD",
+    options: {},
+    run: (input) =>
+      using(input, async (keys) => {
+        const { from, to } = await keys.confirmClock();
+        return {
+          result: { from, to },
+          text: `the store was sure of ${from.toISOString()}, now of ${to.toISOString()}`,
+        };
+      }),
   },
 
   rotate: {

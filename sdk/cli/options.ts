@@ -43,6 +43,11 @@ export function date(values: Values, name: string): Date | undefined {
   throw usage(`--${name} takes a date such as 2027-01-31 or 2027-01-31T12:00:00Z`);
 }
 
+/** A date, or `none`: the date is to go. */
+export function dateOrNone(values: Values, name: string): Date | null | undefined {
+  return values[name] === "none" ? null : date(values, name);
+}
+
 /** The values of an option that may be given several times. */
 export function many(values: Values, name: string): string[] | undefined {
   const value = values[name];

@@ -12,6 +12,7 @@ import { readKey, type StoredKey } from "../keys/reads.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { keyspace } from "../storage/keyspace.js";
 import { eventOf, planChange, readForChange } from "./change-state.js";
+import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
@@ -161,6 +162,7 @@ async function changeAll(
   task: Task,
 ): Promise<Done> {
   const { operation, event } = task;
+  await settleClock(context);
   const { id, owner } = (await readForChange(context, reference)).record;
   authorize(context, operation, owner);
   const request = cborMap([1, id], ...task.request);

@@ -9,6 +9,7 @@ import { readKey, type StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow, type Revocation } from "../keys/versions.js";
 import { announce, changeOf } from "./change.js";
+import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 import { closeForCompromise, markExposed } from "./expose.js";
@@ -58,6 +59,7 @@ export async function changeState(
   change: StateChange,
   version?: number,
 ): Promise<StoredKey> {
+  await settleClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const time = commandTime(context, before.record.time);

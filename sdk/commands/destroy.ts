@@ -13,6 +13,7 @@ import { advance, withRow } from "../keys/versions.js";
 import type { Check } from "../storage/adapter.js";
 import { announce, changeOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
+import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 import { setGate } from "./upkeep.js";
@@ -95,6 +96,7 @@ export async function destroyVersion(
   reference: string,
   options: DestroyOptions,
 ): Promise<DestroyResult> {
+  await settleClock(context);
   const first = await readForChange(context, reference);
   const { version } = chooseVersion(first.record, options.version);
   const { result } = await execute(context, async () => {

@@ -6,6 +6,7 @@ import type { Id } from "../foundation/ids.js";
 import type { Vault } from "../crypto/core.js";
 import type { Records } from "../crypto/records.js";
 import type { KeyRing } from "../keys/keyring.js";
+import type { Mark } from "../keys/store-records.js";
 import type { UsePolicy } from "../lifecycle/permits.js";
 import type { TransitionOptions } from "../lifecycle/transition.js";
 import { evaluate } from "../policy/evaluate.js";
@@ -28,8 +29,8 @@ export interface StoreContext {
   principal: Principal;
   /** The entity that the built-in policy is about. */
   storeOwner: Id;
-  /** The store's mark: no time below it is used. */
-  markTime: number;
+  /** The store's mark: no time below it is used. Rises when this process or another one raises it. */
+  mark: Mark;
   /** Which rows of the transition table commands may use. */
   transitions: TransitionOptions;
 }
@@ -80,7 +81,7 @@ export function eventBy(
 
 /** The time a command works at: never below the store's mark or the key's own time. */
 export function commandTime(context: StoreContext, keyTime = 0): number {
-  return Math.max(context.clock.now(), keyTime, context.markTime);
+  return Math.max(context.clock.now(), keyTime, context.mark.time);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { requireVersion } from "../keys/use.js";
 import { announce, changeOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
+import { settleClock } from "./clock.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 import { exposing, markExposed, withExposed } from "./expose.js";
 import { wrapsKeys } from "./wrapping.js";
@@ -37,6 +38,7 @@ export async function exportCleartext(
   reference: string,
   version?: number,
 ): Promise<Uint8Array> {
+  await settleClock(context);
   const { result: number } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, "export", before.record.owner);

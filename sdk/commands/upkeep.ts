@@ -15,6 +15,9 @@ export const UPKEEP_OPERATIONS = {
   "renew-slot": "a root slot was made anew with a stronger key derivation, under the same passphrase",
   "close-gate": "nothing can be put under a wrapping-key version any more",
   "open-gate": "material can be put under a wrapping-key version again",
+  sweep: "what dates have brought about was made durable",
+  mark: "the store's mark followed the clock",
+  "confirm-clock": "an administrator confirmed that the clock, far ahead of the store's mark, is right",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
 } as const;
 

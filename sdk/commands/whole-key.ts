@@ -9,6 +9,7 @@ import { advance, withRow } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
 import { announce, changeOf } from "./change.js";
 import { readForChange } from "./change-state.js";
+import { settleClock } from "./clock.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
 
 /** What moving one version adds to a commit at most: its history (two due dates and the event) and its index entries. */
@@ -52,6 +53,7 @@ export async function changeAll(
   reference: string,
   event: "suspend" | "resume",
 ): Promise<StoredKey> {
+  await settleClock(context);
   for (let begun = false; ; begun = true) {
     const { result } = await execute(context, async () => {
       const before = await readForChange(context, reference);
@@ -94,6 +96,7 @@ export async function setArchived(
   reference: string,
   event: KeyEvent,
 ): Promise<StoredKey> {
+  await settleClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, event, before.record.owner);

@@ -47,9 +47,13 @@ export const ERROR_CODES = {
   UNLOCK_INVALID_SECRET: "usage",
   UNLOCK_KDF_OUT_OF_BOUNDS: "integrity",
 
+  // Time.
+  CLOCK_AHEAD: "denied",
+
   // Keys.
   KEY_ALGORITHM_NOT_SUPPORTED: "usage",
   KEY_ALREADY_EXISTS: "conflict",
+  KEY_DATE_FROZEN: "conflict",
   KEY_DESTROYED: "conflict",
   KEY_HAS_DEPENDENTS: "conflict",
   KEY_INVALID_NAME: "usage",

@@ -18,7 +18,7 @@ import type { UseException, UsePolicy } from "../lifecycle/permits.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import { suspensionOf } from "./history.js";
 import { readKey, readKeyByReference, type StoredKey } from "./reads.js";
-import { readEpoch, type StoredEpoch } from "./store-records.js";
+import { readEpoch, refreshMark, type Mark, type StoredEpoch } from "./store-records.js";
 import { requireUsable } from "./use.js";
 
 /** The root key, held as long as the store is open. */
@@ -35,7 +35,7 @@ export interface RingParts {
   clock: Clock;
   /** Milliseconds within which the epoch must have been looked at. 0 = at every use. */
   freshness: number;
-  markTime: number;
+  mark: Mark;
   /** How many unwrapped keys are kept at hand; the least recently used one goes first. */
   handleLimit: number;
 }
@@ -85,7 +85,10 @@ export class KeyRing {
     const at = this.#parts.clock.monotonic();
     const epoch = await readEpoch(this.#parts.storage, this.#parts.records);
     if (epoch === null) throw new KeyloomError("STORE_DAMAGED", { message: "the store's epoch is missing" });
-    if (epoch.storageVersion !== this.#epoch?.storageVersion) this.dropAll();
+    if (epoch.storageVersion !== this.#epoch?.storageVersion) {
+      this.dropAll();
+      await refreshMark(this.#parts.storage, this.#parts.records, this.#parts.mark);
+    }
     this.#epoch = epoch;
     this.#lookedAt = at;
   }
@@ -248,7 +251,7 @@ export class KeyRing {
   }
 
   #timeOf({ record }: StoredKey): number {
-    return Math.max(this.#parts.clock.now(), record.time, this.#parts.markTime);
+    return Math.max(this.#parts.clock.now(), record.time, this.#parts.mark.time);
   }
 
   /**

@@ -2,6 +2,7 @@
 import { getU32 } from "../foundation/bytes.js";
 import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
 import { MAX_TIME } from "../foundation/clock.js";
+import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Records, UnsealedRecord } from "../crypto/records.js";
 import type { StorageAdapter } from "../storage/adapter.js";
@@ -66,7 +67,30 @@ export async function readEpoch(storage: StorageAdapter, records: Records): Prom
   return { revision: records.open([entry])[0]!.revision, storageVersion: entry.version };
 }
 
-/** The store's mark: a time below which no clock is believed. */
+/** The store's mark: a time below which no clock is believed, as far as this process has heard. */
+export interface Mark {
+  time: number;
+}
+
+export interface StoredMark extends Mark {
+  revision: number;
+  storageVersion: string;
+}
+
+export async function readMark(storage: StorageAdapter, records: Records): Promise<StoredMark> {
+  const entry = await storage.get(keyspace.mark());
+  if (entry === null) {
+    throw new KeyloomError("STORE_DAMAGED", { message: "the store's mark is missing" });
+  }
+  const { revision, body } = records.open([entry])[0]!;
+  return { time: decodeMark(body), revision, storageVersion: entry.version };
+}
+
+/** Looks whether another process has raised the mark. */
+export async function refreshMark(storage: StorageAdapter, records: Records, mark: Mark): Promise<void> {
+  mark.time = Math.max(mark.time, (await readMark(storage, records)).time);
+}
+
 export function markRecord(time: number, revision: number): UnsealedRecord {
   return { storageKey: keyspace.mark(), revision, body: encodeCbor(cborMap([1, time])) };
 }

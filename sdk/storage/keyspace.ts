@@ -140,6 +140,16 @@ export const ranges = {
   byOwner: (owner: Id, after?: Uint8Array): Range => rangeOf(build("indexOwner", owner), after),
   byState: (state: number, after?: Uint8Array): Range =>
     rangeOf(build("indexState", new Uint8Array([state])), after),
+  /** Due dates up to and including `until`. */
+  due: (until: number, after?: Uint8Array): Range => ({
+    start: after === undefined ? build("indexDue") : concat(after, ZERO),
+    end: build("indexDue", u64(until + 1)),
+  }),
+  /** Due dates after `from`, up to and including `until`. */
+  dueBetween: (from: number, until: number): Range => ({
+    start: build("indexDue", u64(from + 1)),
+    end: build("indexDue", u64(until + 1)),
+  }),
   exposing: (after?: Uint8Array): Range => rangeOf(build("indexExposing"), after),
 } as const;
 
@@ -165,6 +175,11 @@ export function parseMaterialKey(key: Uint8Array): MaterialPath {
 /** The version right behind the id of `idOfKey`: of `history`, `gate`, `trail`, `indexExposed`, `indexExposing`. */
 export function versionOfKey(key: Uint8Array): number {
   return getU32(key, 1 + ID_LENGTH);
+}
+
+/** `due/<time>/<key>/<version>`. */
+export function parseDueKey(key: Uint8Array): { time: number; key: Id; version: number } {
+  return { time: getU64(key, 1), key: key.slice(9, 9 + ID_LENGTH), version: getU32(key, 9 + ID_LENGTH) };
 }
 
 /** The id right behind the prefix byte: of `key`, `entity`, `job`, `auditHead`, `auditIntake`. */

@@ -208,6 +208,25 @@ describe("keys on the command line", () => {
     );
   });
 
+  it("dates, sweep and confirm-clock work on what lies ahead", async () => {
+    await json("create", "dated", "--deactivation", "2100-01-01");
+    expect(
+      (await json("dates", "dated", "--deactivation", "2090-01-01", "--protect-stop", "2089-01-01"))
+        .versions[0],
+    ).toMatchObject({
+      dates: { deactivation: "2090-01-01T00:00:00.000Z", protectStop: "2089-01-01T00:00:00.000Z" },
+    });
+    const gone = await json("dates", "dated", "--deactivation", "none", "--key-version", "1");
+    expect(gone.versions[0]).not.toHaveProperty("dates.deactivation");
+    expect((await at.run("dates", "dated", "--activation", "2099-01-01")).code).toBe(EXIT_CODES.conflict);
+    expect((await at.run("dates", "dated")).code).toBe(EXIT_CODES.usage);
+    expect(await text("sweep")).toMatch(/^0 versions moved \(job .*\)\n$/);
+    expect(await json("confirm-clock")).toEqual({
+      from: expect.stringMatching(/Z$/),
+      to: expect.stringMatching(/Z$/),
+    });
+  });
+
   it("import takes a key from a file, and nothing that is no key", async () => {
     await writeFile(at.path("material"), Buffer.alloc(32, 5));
     const key = await json("import", at.path("material"), "imported", "--tag", "outside");

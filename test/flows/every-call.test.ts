@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { Key, KeyManager } from "../../sdk/index.js";
 import { FAULTS, faultyStorage, type Fault, type FaultyCall } from "../../sdk/storage/faulty.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
-import { virtualClock } from "../../sdk/testing/clock.js";
+import { virtualClock, type VirtualClock } from "../../sdk/testing/clock.js";
 import { AEAD, auditOperations, codeOf, KEK, openMemory, text } from "./support.js";
 
+const NOW = Date.UTC(2030, 0, 1);
+let clock: VirtualClock;
 const JOB = "01890000-0000-7000-8000-000000000001";
 const ALL_FAULTS = (Object.keys(FAULTS) as Fault[]).filter((fault) => fault !== "closed");
 
@@ -40,6 +42,20 @@ const COMMANDS: Record<string, Command> = {
       await keys.resume("a");
     },
     done: async (keys) => (await versionsOf(keys, "a"))[0]?.state === "active",
+  },
+  sweep: {
+    prepare: async (keys) => {
+      await keys.create({ name: "due", algorithm: AEAD, deactivation: new Date(NOW + 10) });
+      await keys.create({ name: "due too", algorithm: AEAD, activation: new Date(NOW + 5) });
+      clock.advance(20);
+    },
+    run: (keys) => keys.sweep({ job: JOB }),
+    // A second one finds nothing left to do.
+    done: async (keys) => (await keys.sweep()).moved === 0,
+  },
+  "set dates": {
+    run: (keys) => keys.setDates("a", { deactivation: new Date(NOW + 1000) }),
+    done: async (keys) => (await versionsOf(keys, "a"))[0]?.dates.deactivation !== undefined,
   },
   archive: {
     run: (keys) => keys.archive("a"),
@@ -98,7 +114,7 @@ interface World {
 
 async function world({ prepare }: Command): Promise<World> {
   const space = new MemorySpace();
-  const clock = virtualClock();
+  clock = virtualClock(NOW);
   let schedule: ((call: FaultyCall, nth: number) => Fault | null) | null = null;
   let calls = 0;
   const storage = faultyStorage(memoryStorage({ space }), (call) => schedule?.(call, calls++));

@@ -141,6 +141,9 @@ describe("the lifecycle", () => {
       current: false,
     });
     expect(await keys.decrypt(sealed)).toEqual(text("x"));
+    // Four days after anybody was last sure of the time, what can't be undone waits for a word.
+    expect(await codeOf(keys.destroy("k"))).toBe("CLOCK_AHEAD");
+    await keys.confirmClock();
     // Destroying makes the two due changes durable on the way, each dated by its date.
     await keys.destroy("k");
     expect(await state()).toBe("destroyed");

@@ -1,0 +1,96 @@
+/**
+ * How far the clock is believed. The store's mark is a time that has been reached for certain; it follows the clock with
+ * sweeps, and with a change when it is an hour behind. A clock that is more than a day ahead of it may be wrong, and what
+ * can't be undone must not follow it:
+ *
+ * - Where nothing falls due between mark and clock, and the leap is at most 31 days, no state hangs on it: so the mark of
+ *   a store that lay idle catches up by itself.
+ * - Any other leap is refused, `CLOCK_AHEAD`, until an administrator confirms it.
+ */
+import { KeyloomError } from "../foundation/errors.js";
+import { markRecord, readMark, type StoredMark } from "../keys/store-records.js";
+import type { Operation } from "../policy/model.js";
+import { keyspace, ranges } from "../storage/keyspace.js";
+import type { Change } from "./change.js";
+import { announce } from "./change.js";
+import { authorize, eventBy, execute, type StoreContext } from "./execute.js";
+import type { UpkeepOperation } from "./upkeep.js";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** The mark may be so far behind before a change raises it. */
+export const MARK_LAG = HOUR;
+/** A leap of at most so much is believed. */
+export const MAX_LEAP = DAY;
+/** And one of so much where nothing falls due on the way. */
+export const MAX_IDLE_LEAP = 31 * DAY;
+
+/**
+ * Makes sure that the clock is believed, before anything that can't be undone, and raises the mark where it lags.
+ *
+ * @param lag - how far the mark may stay behind
+ * @throws {KeyloomError} `CLOCK_AHEAD`
+ */
+export async function settleClock(context: StoreContext, lag = MARK_LAG): Promise<void> {
+  const now = context.clock.now();
+  if (now - context.mark.time <= lag) return;
+  const stored = await readMark(context.storage, context.records);
+  context.mark.time = Math.max(context.mark.time, stored.time);
+  if (now - stored.time <= lag) return;
+  if (now - stored.time > MAX_LEAP) await requireHarmlessLeap(context, stored, now);
+  await raiseMark(context, now, "sweep", "mark");
+}
+
+async function requireHarmlessLeap(
+  { storage }: StoreContext,
+  { time }: StoredMark,
+  now: number,
+): Promise<void> {
+  const short = now - time <= MAX_IDLE_LEAP;
+  if (short && (await storage.count(ranges.dueBetween(time, now))) === 0) return;
+  throw new KeyloomError("CLOCK_AHEAD", {
+    message:
+      `the clock says ${new Date(now).toISOString()}, the store was last sure of ${new Date(time).toISOString()}: ` +
+      `confirm that the clock is right (confirmClock) before anything that can't be undone`,
+    clock: now,
+    mark: time,
+  });
+}
+
+async function raiseMark(
+  context: StoreContext,
+  to: number,
+  operation: Operation,
+  named: UpkeepOperation,
+): Promise<{ from: number; to: number }> {
+  const { result } = await execute(context, async () => {
+    const decision = authorize(context, operation, null);
+    const stored = await readMark(context.storage, context.records);
+    const time = Math.max(stored.time, to);
+    const change: Change = {
+      checks: [{ key: keyspace.mark(), version: stored.storageVersion }],
+      records: [markRecord(time, stored.revision + 1)],
+      mutations: [],
+      subjects: [],
+    };
+    // Whose clock is behind hears of it: no version comes back to life there.
+    await announce(context, change);
+    return {
+      result: { from: stored.time, to: time },
+      plan: {
+        ...change,
+        time,
+        event: { ...eventBy(context, operation, decision), operation: named, subjects: [] },
+      },
+    };
+  });
+  context.mark.time = Math.max(context.mark.time, result.to);
+  return result;
+}
+
+/** An administrator says that the clock is right, however far ahead: the mark follows it. Audited. */
+export async function confirmClock(context: StoreContext): Promise<{ from: number; to: number }> {
+  const result = await raiseMark(context, context.clock.now(), "confirm-clock", "confirm-clock");
+  context.ring.invalidate();
+  return result;
+}

@@ -1,0 +1,62 @@
+/** Changing the dates of a version, as far as they have not been reached. */
+import { KeyloomError } from "../foundation/errors.js";
+import { CHANGEABLE_DATES, changeDates, type DateChanges } from "../lifecycle/dates.js";
+import type { StoredKey } from "../keys/reads.js";
+import { applyDueDates, withRow } from "../keys/versions.js";
+import { announce, changeOf } from "./change.js";
+import { chooseVersion, readForChange } from "./change-state.js";
+import { settleClock } from "./clock.js";
+import { checkTime } from "./create.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+
+/** Dates to set; `null` = none. What is left out stays as it is. */
+export interface DatesOptions {
+  activation?: Date | null | undefined;
+  processStart?: Date | null | undefined;
+  protectStop?: Date | null | undefined;
+  deactivation?: Date | null | undefined;
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` where no date is named, or one that no format can hold */
+export function checkDates(options: DatesOptions): DateChanges {
+  const changes: Partial<Record<(typeof CHANGEABLE_DATES)[number], number | null>> = {};
+  for (const date of CHANGEABLE_DATES) {
+    const value = options[date];
+    if (value !== undefined) changes[date] = value === null ? null : checkTime(value, date)!;
+  }
+  if (Object.keys(changes).length > 0) return changes;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: `name a date to set: ${CHANGEABLE_DATES.join(", ")}`,
+  });
+}
+
+/** @throws {KeyloomError} `KEY_DATE_FROZEN`, `KEY_INVALID_OPTION`, `KEY_NOT_FOUND`, `KEY_VERSION_NOT_FOUND` */
+export async function setDates(
+  context: StoreContext,
+  reference: string,
+  changes: DateChanges,
+  version?: number,
+): Promise<StoredKey> {
+  await settleClock(context);
+  const { result } = await execute(context, async () => {
+    const before = await readForChange(context, reference);
+    const decision = authorize(context, "set-dates", before.record.owner);
+    const time = commandTime(context, before.record.time);
+    const due = applyDueDates(chooseVersion(before.record, version), time, context.principal.entity);
+    const dates = changeDates(due.row.state, due.row.dates, changes, time);
+    const moved = { ...due, row: { ...due.row, dates } };
+    const record = withRow(before.record, moved.row, time);
+    const change = changeOf(before, record, [moved]);
+    await announce(context, change);
+    return {
+      result: { record, revision: before.revision + 1, storageVersion: "" },
+      plan: {
+        ...change,
+        time,
+        event: { ...eventBy(context, "set-dates", decision), subjects: change.subjects },
+      },
+    };
+  });
+  context.ring.invalidate();
+  return result;
+}
