@@ -19,6 +19,8 @@ import {
   type RevocationReason,
   type State,
 } from "./lifecycle/states.js";
+import type { EvidenceKind } from "./lifecycle/permits.js";
+import { validAt, type Validity } from "./lifecycle/valid-at.js";
 import type { Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
 import { checkTags } from "./keys/names.js";
@@ -26,6 +28,8 @@ import type { Revocation } from "./keys/versions.js";
 import { KeyRing } from "./keys/keyring.js";
 import { listKeys, MAX_PAGE } from "./keys/listing.js";
 import type { StoredKey } from "./keys/reads.js";
+import { readPast } from "./keys/past.js";
+import { requireVersion } from "./keys/use.js";
 import { viewOfKey, type Key } from "./keys/view.js";
 import { tailIntake, walkIntake } from "./audit/intake.js";
 import { viewOfEntry, type AuditEntry } from "./audit/view.js";
@@ -39,7 +43,7 @@ import {
   type DestroyAllSummary,
   type RevokeAllSummary,
 } from "./commands/all-versions.js";
-import { changeState } from "./commands/change-state.js";
+import { changeState, readForChange } from "./commands/change-state.js";
 import {
   checkCreateOptions,
   checkMaterial,
@@ -63,6 +67,7 @@ import {
   decryptStream,
   encryptMessage,
   encryptStream,
+  evidenceOf,
   recoverMessage,
   type EncryptStreamOptions,
   type MessageOptions,
@@ -271,6 +276,32 @@ export class KeyManager {
    */
   exportInsecureCleartext(key: KeyReference, options: VersionOption = {}): Promise<Uint8Array> {
     return this.#use((context) => exportCleartext(context, referenceOf(key), options.version));
+  }
+
+  /**
+   * Was a version allowed to protect at a time? Answered from its history: states, dates, archiving, and a compromise by
+   * when it happened, not by when it was learned.
+   *
+   * @param evidence - how the time is known. Default `assertion`, which is not enough for a version that was compromised.
+   * @throws {KeyloomError} `KEY_INVALID_OPTION` for a time that lies ahead; `KEY_NOT_FOUND`, `KEY_VERSION_NOT_FOUND`,
+   * `STORE_DAMAGED` where history is missing
+   */
+  validAt(
+    key: KeyReference,
+    version: number,
+    time: Date,
+    evidence: EvidenceKind = "assertion",
+  ): Promise<Validity> {
+    return this.#use(async (context) => {
+      const given = evidenceOf({ kind: evidence, time })!;
+      const { record } = await readForChange(context, referenceOf(key));
+      authorize(context, "read", record.owner);
+      if (given.time > commandTime(context, record.time)) {
+        throw new KeyloomError("KEY_INVALID_OPTION", { message: "nobody knows yet: the time lies ahead" });
+      }
+      const row = requireVersion(record, version);
+      return validAt(await readPast(context.storage, context.records, record, row), given);
+    });
   }
 
   /** A key's metadata. `null`: there is no such key. A destroyed key is found for ever. */
