@@ -17,6 +17,7 @@ export const GLOBAL_OPTIONS = {
     about: "read the passphrase from the first line of a file (or KEYLOOM_PASSPHRASE)",
   },
   "raw-key-file": { type: "string", about: "unlock with the 32 bytes of a file instead of a passphrase" },
+  profile: { type: "string", about: "kmip-2.1: only the transitions that KMIP numbers" },
   json: { type: "boolean", about: "one JSON result on stdout, progress and errors as JSON lines on stderr" },
   help: { type: "boolean", short: "h", about: "show this" },
   version: { type: "boolean", about: "show the version" },

@@ -1,5 +1,5 @@
 /** The command line: a thin layer over the public API. */
-import { isKeyloomError, KeyloomError, KeyManager } from "../index.js";
+import { isKeyloomError, KeyloomError, KeyManager, type Profile } from "../index.js";
 import { keyspace } from "../storage/keyspace.js";
 import { storageFromUrl } from "../storage/url.js";
 import { asksForJson, checkArguments, DEFAULT_STORE, parse } from "./arguments.js";
@@ -62,6 +62,7 @@ async function openStore(io: Io, values: Values, create: boolean): Promise<KeyMa
     storage,
     unlock: create ? await fetched(unlock) : unlock,
     create: create ? "new" : false,
+    profile: text(values, "profile") as Profile | undefined,
   });
 }
 

@@ -202,6 +202,9 @@ describe("keys on the command line", () => {
     expect(await text("revoke", "whole-life", "--reason", "key-compromise", ...occurrence)).toMatch(
       / compromised \(revoked: key-compromise\) .*occurrence 2020-01-01/,
     );
+    const barred = await at.run("suspend", "whole-life", "--profile", "kmip-2.1");
+    expect(barred).toMatchObject({ code: EXIT_CODES.conflict });
+    expect((await at.run("list", "--profile", "fips")).code).toBe(EXIT_CODES.usage);
     await json("rotate", "whole-life");
     expect(await text("revoke", "whole-life", "--reason", "superseded", "--all-versions")).toMatch(
       /^1 version revoked, 1 skipped \(job .*\)\n$/,
