@@ -4,6 +4,8 @@ export type {
   CreateKeyOptions,
   CreateManyOptions,
   DestroyOutcome,
+  DueDates,
+  DueOptions,
   KeyPage,
   KeyReference,
   ListOptions,

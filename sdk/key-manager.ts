@@ -2,7 +2,7 @@
  * The high-level door. Clock, randomness and storage enter here; the rooms behind it get them as arguments.
  */
 import { fromHex, toHex } from "./foundation/bytes.js";
-import { systemClock, type Clock } from "./foundation/clock.js";
+import { MAX_TIME, systemClock, type Clock } from "./foundation/clock.js";
 import { KeyloomError } from "./foundation/errors.js";
 import { idGenerator, idToString, isIdText, parseId, type Id } from "./foundation/ids.js";
 import { hostRandom, type RandomSource } from "./foundation/random.js";
@@ -26,7 +26,7 @@ import type { StorageAdapter } from "./storage/adapter.js";
 import { checkTags } from "./keys/names.js";
 import type { Revocation } from "./keys/versions.js";
 import { KeyRing } from "./keys/keyring.js";
-import { listKeys, MAX_PAGE } from "./keys/listing.js";
+import { decodeCursor, encodeCursor, listDue, listKeys, type KeyFilter } from "./keys/listing.js";
 import type { StoredKey } from "./keys/reads.js";
 import { readPast } from "./keys/past.js";
 import { requireVersion } from "./keys/use.js";
@@ -142,8 +142,14 @@ export interface ListOptions {
   tag?: string | undefined;
   /** Some version is in this state. */
   state?: State | undefined;
+  /** Some version's material lies under this wrapping key. */
   under?: KeyReference | undefined;
+  /** The owner entity's id. */
+  owner?: string | undefined;
   algorithm?: string | undefined;
+  archived?: boolean | undefined;
+  /** Some version is exposed. */
+  exposed?: true | undefined;
   /** At most so many keys, 1 to 1000. Default 100. */
   limit?: number | undefined;
   /** The `cursor` of the page before. */
@@ -156,6 +162,24 @@ export interface KeyPage {
   cursor: string | null;
 }
 
+export interface DueOptions {
+  /** From this date on; default: from the first. */
+  from?: Date | undefined;
+  /** Up to this date; default: to the last. */
+  until?: Date | undefined;
+  /** At most so many, 1 to 1000. Default 100. */
+  limit?: number | undefined;
+  /** The `cursor` of the page before. */
+  cursor?: string | undefined;
+}
+
+export interface DueDates {
+  due: { at: Date; version: number; key: Key }[];
+  /** As of `KeyPage`. */
+  cursor: string | null;
+}
+
+const DEFAULT_PAGE = 100;
 const DEFAULT_FRESHNESS_MS = 1000;
 /** Of the core's 1024 slots, at most so many hold cached keys; the rest is for keys in flight. Streams may take more. */
 const CACHED_HANDLES = 768;
@@ -315,7 +339,7 @@ export class KeyManager {
   }
 
   /**
-   * One page of keys, oldest first.
+   * One page of keys, oldest first. It examines at most 10,000 entries of an index, so that it may be short.
    *
    * @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown state, a limit out of range or a foreign cursor;
    * `KEY_ALGORITHM_NOT_SUPPORTED`; for `under`, `KEY_NOT_FOUND`
@@ -326,25 +350,52 @@ export class KeyManager {
 
   async #list(context: StoreContext, options: ListOptions): Promise<KeyPage> {
     authorize(context, "read", null);
-    const { tag, state, under, algorithm, cursor } = options;
-    const filter = {
+    const { tag, state, under, owner, algorithm, archived, exposed, cursor } = options;
+    const wrapping = under === undefined ? undefined : (await this.#require(referenceOf(under))).record;
+    const filter: KeyFilter = {
       tag: tag === undefined ? undefined : checkTags([tag])[0],
       state,
-      wrappedBy: under === undefined ? undefined : await this.#wrappingId(under),
+      owner: owner === undefined ? undefined : parseId(owner),
+      wrappedBy: wrapping && { id: wrapping.id, versions: wrapping.versions.map(({ version }) => version) },
       algorithm: algorithm === undefined ? undefined : ALGORITHMS[requireAlgorithm(algorithm)].id,
+      archived,
+      exposed,
     };
-    const page = await listKeys(
-      context.storage,
-      context.records,
-      filter,
-      commandTime(context),
-      options.limit ?? Math.min(100, MAX_PAGE),
-      cursor === undefined ? undefined : decodeCursor(cursor),
-    );
+    const { storage, records, sha256 } = context;
+    // Every page of a listing evaluates states at the time of the first.
+    const position =
+      cursor === undefined
+        ? { time: commandTime(context) }
+        : decodeCursor(bytesOfCursor(cursor), filter, sha256);
+    const page = await listKeys(storage, records, filter, position, options.limit ?? DEFAULT_PAGE);
     return {
-      keys: page.keys.map((stored) => this.#view(stored)),
-      cursor: page.next === null ? null : toHex(page.next),
+      keys: page.keys.map(({ record }) => viewOfKey(record, position.time)),
+      cursor: page.next === null ? null : toHex(encodeCursor(page.next, filter, sha256)),
     };
+  }
+
+  /**
+   * One page of the dates that will move a version's state, or have and wait for a sweep, in their order.
+   *
+   * @throws {KeyloomError} `KEY_INVALID_OPTION` for a limit out of range or a foreign cursor
+   */
+  due(options: DueOptions = {}): Promise<DueDates> {
+    return this.#use(async (context) => {
+      authorize(context, "read", null);
+      const { storage, records } = context;
+      const from = checkTime(options.from, "from") ?? 0;
+      const until = checkTime(options.until, "until") ?? MAX_TIME;
+      const after = options.cursor === undefined ? undefined : bytesOfCursor(options.cursor);
+      const page = await listDue(storage, records, { from, until }, options.limit ?? DEFAULT_PAGE, after);
+      return {
+        due: page.due.map(({ at, version, stored }) => ({
+          at: new Date(at),
+          version,
+          key: this.#view(stored),
+        })),
+        cursor: page.next === null ? null : toHex(page.next),
+      };
+    });
   }
 
   /**
@@ -650,7 +701,7 @@ export class KeyManager {
   }
 }
 
-function decodeCursor(cursor: string): Uint8Array {
+function bytesOfCursor(cursor: string): Uint8Array {
   try {
     return fromHex(cursor);
   } catch {

@@ -16,7 +16,7 @@ import { withIdentities } from "./identities.js";
 import { commaSeparated, count, date, dateOrNone, exclude, many, needs, text } from "./options.js";
 import { follow } from "./progress.js";
 import { filePassphrase } from "./secret.js";
-import { auditTable, keyTable } from "./tables.js";
+import { auditTable, dueTable, keyTable } from "./tables.js";
 
 const VERSION_OPTION = {
   "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
@@ -223,6 +223,10 @@ async function list(input: CommandInput): Promise<Output> {
     tag: text(values, "tag"),
     state: state as State | undefined,
     under: text(values, "under"),
+    owner: text(values, "owner"),
+    algorithm: text(values, "algorithm"),
+    exposed: values["exposed"] === true ? (true as const) : undefined,
+    archived: values["archived"] === true ? true : undefined,
     limit: count(values, "limit"),
     cursor: text(values, "cursor"),
   };
@@ -230,6 +234,21 @@ async function list(input: CommandInput): Promise<Output> {
     const page = await keys.list(options);
     const more = page.cursor === null ? "" : `\nmore: --cursor ${page.cursor}`;
     return { result: page, text: keyTable(page.keys) + more };
+  });
+}
+
+async function due(input: CommandInput): Promise<Output> {
+  const { values } = input;
+  const options = {
+    from: date(values, "from"),
+    until: date(values, "until"),
+    limit: count(values, "limit"),
+    cursor: text(values, "cursor"),
+  };
+  return using(input, async (keys) => {
+    const page = await keys.due(options);
+    const more = page.cursor === null ? "" : `\nmore: --cursor ${page.cursor}`;
+    return { result: page, text: dueTable(page.due) + more };
   });
 }
 
@@ -288,10 +307,26 @@ export const COMMANDS = {
       tag: { type: "string", about: "only keys with this tag" },
       state: { type: "string", about: `only keys with a version that is: ${STATE_NAMES.join(", ")}` },
       under: { type: "string", about: "only keys under this wrapping key" },
+      owner: { type: "string", about: "only keys of this entity, by its id" },
+      algorithm: { type: "string", about: "only keys for this algorithm" },
+      exposed: { type: "boolean", about: "only keys with an exposed version" },
+      archived: { type: "boolean", about: "only archived keys" },
       limit: { type: "string", about: "at most so many, up to 1000; default 100" },
       cursor: { type: "string", about: "go on where another page ended" },
     },
     run: list,
+  },
+
+  due: {
+    args: [],
+    about: "list the dates that will move a version's state, soonest first",
+    options: {
+      from: { type: "string", about: "from this date on" },
+      until: { type: "string", about: "up to this date" },
+      limit: { type: "string", about: "at most so many, up to 1000; default 100" },
+      cursor: { type: "string", about: "go on where another page ended" },
+    },
+    run: due,
   },
 
   show: {

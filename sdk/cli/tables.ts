@@ -1,5 +1,5 @@
 /** Keys and audit entries as people read them. */
-import type { AuditEntry, Key, KeyVersionInfo } from "../index.js";
+import type { AuditEntry, DueDates, Key, KeyVersionInfo } from "../index.js";
 import { columns, safe } from "./io.js";
 
 function stateOf(key: Key): string {
@@ -51,6 +51,19 @@ export function keyDetails(key: Key): string {
     ["tags", key.tags.length === 0 ? "-" : key.tags.map(safe).join(", ")],
   ];
   return [columns(lines), "versions", columns(key.versions.map(versionLine))].join("\n");
+}
+
+export function dueTable(due: DueDates["due"]): string {
+  if (due.length === 0) return "nothing is due";
+  return columns([
+    ["DATE", "KEY", "VERSION", "STATE"],
+    ...due.map(({ at, version, key }) => [
+      at.toISOString(),
+      safe(key.name ?? key.id),
+      String(version),
+      key.versions.find((row) => row.version === version)?.state ?? "-",
+    ]),
+  ]);
 }
 
 export function auditTable(entries: readonly AuditEntry[]): string {

@@ -123,6 +123,18 @@ export function effectiveState(
   return dueChanges(state, dates, time, options).at(-1)?.to ?? state;
 }
 
+/** The stored states in which a version can be that is effectively in `state`: itself, and those that dates lead on. */
+export function statesLeadingTo(state: State): State[] {
+  const leading: State[] = [state];
+  for (const reached of leading) {
+    for (const { from, event, to } of TRANSITIONS as readonly Transition[]) {
+      const due = event === "activation-due" || event === "deactivation-due";
+      if (due && to === reached && from !== null && !leading.includes(from)) leading.push(from);
+    }
+  }
+  return leading;
+}
+
 const ORDERED = [
   ["activation", "processStart"],
   ["activation", "protectStop"],

@@ -150,6 +150,7 @@ export const ranges = {
     start: build("indexDue", u64(from + 1)),
     end: build("indexDue", u64(until + 1)),
   }),
+  exposed: (after?: Uint8Array): Range => rangeOf(build("indexExposed"), after),
   exposing: (after?: Uint8Array): Range => rangeOf(build("indexExposing"), after),
 } as const;
 

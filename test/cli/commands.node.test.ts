@@ -223,6 +223,12 @@ describe("keys on the command line", () => {
     expect(gone.versions[0]).not.toHaveProperty("dates.deactivation");
     expect((await at.run("dates", "dated", "--activation", "2099-01-01")).code).toBe(EXIT_CODES.conflict);
     expect((await at.run("dates", "dated")).code).toBe(EXIT_CODES.usage);
+    await json("dates", "dated", "--deactivation", "2091-01-01");
+    const soon = await text("due", "--from", "2085-01-01", "--until", "2095-01-01");
+    expect(soon).toMatch(/^DATE .*\n2091-01-01T00:00:00.000Z +dated +1 +active\n$/);
+    expect(await text("due", "--until", "2001-01-01")).toBe("nothing is due\n");
+    expect((await json("list", "--exposed")).keys).toEqual([]);
+    expect((await json("list", "--algorithm", "HMAC-SHA256", "--archived")).keys).toEqual([]);
     expect(await text("sweep")).toMatch(/^0 versions moved \(job .*\)\n$/);
     expect(await json("confirm-clock")).toEqual({
       from: expect.stringMatching(/Z$/),
