@@ -21,6 +21,7 @@ export type { Algorithm, Usage } from "./crypto/algorithms.js";
 export { REVOCATION_REASON_NAMES, STATE_NAMES } from "./lifecycle/states.js";
 export type { Profile, RevocationReason, State } from "./lifecycle/states.js";
 export type { EvidenceKind, Mark, Refusal } from "./lifecycle/permits.js";
+export type { Usage as SpentUsage, UsageLimits } from "./lifecycle/limits.js";
 export type { Invalidity, Validity } from "./lifecycle/valid-at.js";
 export { Job } from "./commands/jobs.js";
 export type { JobOptions, JobProgress } from "./commands/jobs.js";

@@ -20,6 +20,7 @@ import {
   type State,
 } from "./lifecycle/states.js";
 import type { EvidenceKind } from "./lifecycle/permits.js";
+import type { Usage } from "./lifecycle/limits.js";
 import { validAt, type Validity } from "./lifecycle/valid-at.js";
 import type { Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
@@ -29,6 +30,7 @@ import { KeyRing } from "./keys/keyring.js";
 import { decodeCursor, encodeCursor, listDue, listKeys, type KeyFilter } from "./keys/listing.js";
 import type { StoredKey } from "./keys/reads.js";
 import { readPast } from "./keys/past.js";
+import { readUsage } from "./keys/store-records.js";
 import { requireVersion } from "./keys/use.js";
 import { viewOfKey, type Key } from "./keys/view.js";
 import { tailIntake, walkIntake } from "./audit/intake.js";
@@ -59,6 +61,7 @@ import { exportCleartext } from "./commands/export.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
 import { sweep, type SweepSummary } from "./commands/sweep.js";
+import { UsageLedger } from "./commands/usage.js";
 import { changeAll, setArchived } from "./commands/whole-key.js";
 import type { UnlockMethod } from "./unlock/methods.js";
 import { openStore } from "./unlock/open-store.js";
@@ -300,6 +303,21 @@ export class KeyManager {
    */
   exportInsecureCleartext(key: KeyReference, options: VersionOption = {}): Promise<Uint8Array> {
     return this.#use((context) => exportCleartext(context, referenceOf(key), options.version));
+  }
+
+  /**
+   * How much of its usage limits a version has spent. What any open manager has reserved counts, used or not, until that
+   * manager is closed.
+   *
+   * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_VERSION_NOT_FOUND`
+   */
+  usage(key: KeyReference, version: number): Promise<Usage> {
+    return this.#use(async (context) => {
+      const { record } = await this.#require(referenceOf(key));
+      authorize(context, "read", record.owner);
+      requireVersion(record, version);
+      return (await readUsage(context.storage, context.records, record.id, version)).spent;
+    });
   }
 
   /**
@@ -648,6 +666,8 @@ export class KeyManager {
     for (const job of this.#running) job.cancel("the manager was closed");
     await Promise.allSettled([...this.#running]);
     if (this.#uses > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    // What can't be given back stays spent: that a store is out of reach must not keep it from closing.
+    await this.#context.usage.returnAll(this.#context).catch(() => undefined);
     this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
     await this.#context.storage.close();
@@ -768,6 +788,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       storeOwner: owner,
       mark,
       transitions: { profile },
+      usage: new UsageLedger(),
     });
   } catch (error) {
     core?.vault.disposeAll();

@@ -61,10 +61,13 @@ const NEW_KEY_OPTIONS = {
   "protect-stop": { type: "string", about: "when it stops protecting" },
   deactivation: { type: "string", about: "when it becomes deactivated" },
   exportable: { type: "boolean", about: "its material may be exported; can't be changed later" },
+  "max-operations": { type: "string", about: "how often each version may protect" },
+  "max-bytes": { type: "string", about: "how many bytes each version may protect" },
 } as const;
 
 function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["create"]>[0], "name"> {
   exclude(values, "pre-active", "activation");
+  const [operations, bytes] = [count(values, "max-operations"), count(values, "max-bytes")];
   return {
     algorithm: text(values, "algorithm") ?? "XChaCha20-Poly1305",
     usages: commaSeparated(values, "usages"),
@@ -74,6 +77,7 @@ function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["cr
     protectStop: date(values, "protect-stop"),
     deactivation: date(values, "deactivation"),
     exportable: values["exportable"] === true,
+    limits: operations === undefined && bytes === undefined ? undefined : { operations, bytes },
   };
 }
 

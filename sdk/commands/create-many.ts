@@ -17,7 +17,13 @@ import type { CheckedOptions } from "./create.js";
 import { newKeyRecord } from "./create.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
 import { batchSize, commitBatch, openJob, type ItemCost, type JobControl, type StoredJob } from "./jobs.js";
-import { openWrappingVersion, withWrapping, wrapsKeys, type WrappingVersion } from "./wrapping.js";
+import {
+  openWrappingVersion,
+  spendWrapping,
+  withWrapping,
+  wrapsKeys,
+  type WrappingVersion,
+} from "./wrapping.js";
 
 /** The most items that one job may have: they are numbered with 32 bits. */
 export const MAX_ITEMS = 0xffff_ffff;
@@ -41,6 +47,8 @@ function requestOf(options: CheckedOptions, kek: Id, count: number): CborMap {
     [8, dates.protectStop],
     [9, dates.deactivation],
     [10, kek],
+    [11, options.limits?.operations],
+    [12, options.limits?.bytes],
   );
 }
 
@@ -102,6 +110,7 @@ async function createBatch(
 ): Promise<StoredJob> {
   const decision = authorize(context, "create", null);
   const wrapping = await openWrappingVersion(context, kek);
+  await spendWrapping(context, wrapping, size);
   const time = commandTime(context);
   const batch = await withWrapping(context, wrapping, (handle) =>
     buildBatch(context, job.id, options, wrapping, handle, job.record.done, size, time),

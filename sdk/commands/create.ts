@@ -5,6 +5,7 @@ import { MAX_TIME } from "../foundation/clock.js";
 import type { Id } from "../foundation/ids.js";
 import { ALGORITHMS, algorithmOfId, requireAlgorithm, usageMask } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
+import type { UsageLimits } from "../lifecycle/limits.js";
 import { checkDateOrder, type VersionDates } from "../lifecycle/transition.js";
 import { checkName, checkTags } from "../keys/names.js";
 import type { KeyRecord } from "../keys/record.js";
@@ -14,7 +15,13 @@ import { newVersion } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
 import { changeOf } from "./change.js";
 import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
-import { openWrappingVersion, wrapMaterial, wrapsKeys, type WrappingVersion } from "./wrapping.js";
+import {
+  openWrappingVersion,
+  spendWrapping,
+  wrapMaterial,
+  wrapsKeys,
+  type WrappingVersion,
+} from "./wrapping.js";
 
 /** What a new key is to be. Checked here; ids and times are still missing. */
 export interface CreateOptions {
@@ -31,6 +38,8 @@ export interface CreateOptions {
   processStart?: Date | undefined;
   protectStop?: Date | undefined;
   deactivation?: Date | undefined;
+  /** How much each version may protect at all: a number of operations, of bytes, or both. */
+  limits?: UsageLimits | undefined;
 }
 
 /** Options checked once, for one key or for a million. */
@@ -43,6 +52,7 @@ export interface CheckedOptions {
   /** `undefined` = now, `null` = none. */
   activation: number | null | undefined;
   dates: Omit<VersionDates, "initial" | "activation">;
+  limits: UsageLimits | undefined;
 }
 
 /** A date as milliseconds. @throws {KeyloomError} `KEY_INVALID_OPTION` for one that no format can hold */
@@ -51,6 +61,20 @@ export function checkTime(value: Date | undefined, what: string): number | undef
   const ms = value instanceof Date ? value.getTime() : NaN;
   if (Number.isInteger(ms) && ms >= 0 && ms <= MAX_TIME) return ms;
   throw new KeyloomError("KEY_INVALID_OPTION", { message: `${what} must be a Date between 1970 and 9999` });
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` */
+function checkLimits(limits: UsageLimits | undefined): UsageLimits | undefined {
+  if (limits === undefined) return undefined;
+  if (typeof limits !== "object" || limits === null) throw new TypeError("limits must be an object");
+  const { operations, bytes } = limits;
+  const given = [operations, bytes].filter((limit) => limit !== undefined);
+  if (given.length > 0 && given.every((limit) => Number.isSafeInteger(limit) && limit >= 1)) {
+    return { operations, bytes };
+  }
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: "limits are a number of operations, of bytes, or both, from 1 on",
+  });
 }
 
 /** @throws {KeyloomError} for an unknown algorithm, an impossible usage, a bad name, tag or date */
@@ -69,6 +93,7 @@ export function checkCreateOptions(options: CreateOptions): CheckedOptions {
       protectStop: checkTime(options.protectStop, "protectStop"),
       deactivation: checkTime(options.deactivation, "deactivation"),
     },
+    limits: checkLimits(options.limits),
   };
   checkDateOrder({ initial: 0, activation: checked.activation ?? undefined, ...checked.dates });
   return checked;
@@ -91,7 +116,8 @@ export function newKeyRecord(
   now: number,
   imported = false,
 ): { record: KeyRecord; first: ReturnType<typeof newVersion> } {
-  const marks = imported ? { exposed, imported } : { exposed };
+  const { limits } = options;
+  const marks = { exposed, ...(imported ? { imported } : {}), ...(limits === undefined ? {} : { limits }) };
   const first = newVersion(1, datesAt(options, now), now, context.principal.entity, marks);
   const record: KeyRecord = {
     id,
@@ -102,7 +128,8 @@ export function newKeyRecord(
     owner: context.principal.entity,
     wrappedBy: kek,
     tags: options.tags,
-    audit: "none",
+    // What is limited is counted: each reservation is an event.
+    audit: limits === undefined ? "none" : "counted",
     time: now,
     versions: [first.row],
   };
@@ -142,6 +169,7 @@ export async function createKey(
     if (options.name !== undefined) await requireFreeName(context, options.name);
     const wrapping = await openWrappingVersion(context, kek);
     const { record, first } = newKeyRecord(context, options, id, wrapping, commandTime(context), imported);
+    await spendWrapping(context, wrapping, 1);
     const change = changeOf(null, record, [first]);
     change.checks.push(wrapping.gateCheck);
     change.records.push(await wrapMaterial(context, record, 1, wrapping, material));

@@ -13,6 +13,7 @@ import { evaluate } from "../policy/evaluate.js";
 import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
+import type { UsageLedger } from "./usage.js";
 import type { Committer, CommitResult, Plan } from "./committer.js";
 
 /** Everything that a command or a service of one open store works with. */
@@ -31,6 +32,8 @@ export interface StoreContext {
   storeOwner: Id;
   /** The store's mark: no time below it is used. Rises when this process or another one raises it. */
   mark: Mark;
+  /** Counts what versions with usage limits protect. */
+  usage: UsageLedger;
   /** Which rows of the transition table commands may use. */
   transitions: TransitionOptions;
 }

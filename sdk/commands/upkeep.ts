@@ -18,6 +18,8 @@ export const UPKEEP_OPERATIONS = {
   sweep: "what dates have brought about was made durable",
   mark: "the store's mark followed the clock",
   "confirm-clock": "an administrator confirmed that the clock, far ahead of the store's mark, is right",
+  "reserve-usage": "a writer reserved uses of a version with limits: they count as spent",
+  "return-usage": "a writer gave back what it had reserved and not used",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
 } as const;
 

@@ -14,6 +14,9 @@ import type { Check } from "../storage/adapter.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "./execute.js";
 
+/** What wrapping a key counts as: all managed keys have this length. */
+const WRAPPED_BYTES = 32;
+
 /** A wrapping-key version that material may be put under now. */
 export interface WrappingVersion {
   kek: Id;
@@ -74,6 +77,17 @@ export async function openWrappingVersion(context: StoreContext, kek: Id): Promi
     exposed,
     gateCheck: { key: keyspace.gate(kek, version), version: gate.storageVersion },
   };
+}
+
+/** Counts that so many keys are put under a version, where it has limits. */
+export async function spendWrapping(
+  context: StoreContext,
+  { stored, version }: WrappingVersion,
+  count: number,
+): Promise<void> {
+  if (stored === null) return;
+  const need = { operations: count, bytes: count * WRAPPED_BYTES };
+  await context.usage.spend(context, stored, version, "create", need);
 }
 
 /** Runs `use` with the handle of a wrapping version. `use` is synchronous: the handle may be wiped after it. */

@@ -10,6 +10,7 @@ import {
   type RevocationReason,
   type State,
 } from "../lifecycle/states.js";
+import type { UsageLimits } from "../lifecycle/limits.js";
 import type { VersionDates } from "../lifecycle/transition.js";
 
 export const MAX_VERSIONS = 256;
@@ -36,6 +37,8 @@ export interface KeyVersion {
   imported?: boolean | undefined;
   /** A command set the deactivation date: it was not planned, and no successor's business. */
   endedByCommand?: boolean | undefined;
+  /** How much it may protect at all; absent: without limit. */
+  limits?: UsageLimits | undefined;
   /** How many history entries this version has. */
   history: number;
   replaces?: number | undefined;
@@ -106,6 +109,8 @@ const ROW = {
   replacedBy: 16,
   imported: 17,
   endedByCommand: 18,
+  limitOperations: 19,
+  limitBytes: 20,
 } as const;
 
 const DATES = [
@@ -132,6 +137,8 @@ function encodeRow(row: KeyVersion): CborMap {
     [ROW.replacedBy, row.replacedBy],
     [ROW.imported, row.imported === true ? true : undefined],
     [ROW.endedByCommand, row.endedByCommand === true ? true : undefined],
+    [ROW.limitOperations, row.limits?.operations],
+    [ROW.limitBytes, row.limits?.bytes],
   );
 }
 
@@ -187,6 +194,11 @@ function decodeRow(row: CborReader): KeyVersion {
   if (row.has(ROW.replacedBy)) version.replacedBy = row.uint(ROW.replacedBy, 0xffff_ffff);
   if (row.has(ROW.imported)) version.imported = row.bool(ROW.imported);
   if (row.has(ROW.endedByCommand)) version.endedByCommand = row.bool(ROW.endedByCommand);
+  const limits: UsageLimits = {
+    operations: row.optionalUint(ROW.limitOperations),
+    bytes: row.optionalUint(ROW.limitBytes),
+  };
+  if (limits.operations !== undefined || limits.bytes !== undefined) version.limits = limits;
   return version;
 }
 

@@ -5,6 +5,7 @@ import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import type { Records, UnsealedRecord } from "../crypto/records.js";
+import { NO_USAGE, type Usage } from "../lifecycle/limits.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 
@@ -49,6 +50,36 @@ export function* readTrail(body: Uint8Array): Generator<{ key: Id; version: numb
   for (let at = 0; at + TRAIL_ROW_LENGTH <= body.length; at += TRAIL_ROW_LENGTH) {
     yield { key: body.slice(at, at + ID_LENGTH), version: getU32(body, at + ID_LENGTH) };
   }
+}
+
+/** How much of a version's usage limits is spent or reserved. */
+export interface StoredUsage {
+  spent: Usage;
+  revision: number;
+  /** `null`: nothing yet. */
+  storageVersion: string | null;
+}
+
+export function usageRecord(key: Id, version: number, spent: Usage, revision: number): UnsealedRecord {
+  const body = encodeCbor(cborMap([1, spent.operations], [2, spent.bytes]));
+  return { storageKey: keyspace.usage(key, version), revision, body };
+}
+
+export async function readUsage(
+  storage: StorageAdapter,
+  records: Records,
+  key: Id,
+  version: number,
+): Promise<StoredUsage> {
+  const entry = await storage.get(keyspace.usage(key, version));
+  if (entry === null) return { spent: NO_USAGE, revision: 0, storageVersion: null };
+  const { revision, body } = records.open([entry])[0]!;
+  const reader = CborReader.decode(body, "a usage record");
+  return {
+    spent: { operations: reader.uint(1), bytes: reader.uint(2) },
+    revision,
+    storageVersion: entry.version,
+  };
 }
 
 /** The epoch is put by every command that other processes must hear of; its storage version is what they watch. */

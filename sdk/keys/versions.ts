@@ -103,7 +103,7 @@ export function newVersion(
   dates: VersionDates,
   time: number,
   entity: Id,
-  marks: Pick<KeyVersion, "exposed" | "imported"> = { exposed: false },
+  marks: Pick<KeyVersion, "exposed" | "imported" | "limits"> = { exposed: false },
 ): Advanced {
   const created: State = transition(null, "create");
   const state = dueChanges(created, dates, time).at(-1)?.to ?? created;

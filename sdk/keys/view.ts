@@ -4,6 +4,7 @@ import { idToString } from "../foundation/ids.js";
 import { algorithmOfId, usagesOfMask, type Usage } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
 import type { RevocationReason, State } from "../lifecycle/states.js";
+import type { UsageLimits } from "../lifecycle/limits.js";
 import type { VersionDates } from "../lifecycle/transition.js";
 import { applyDueDates } from "./versions.js";
 import type { Cause, KeyRecord } from "./record.js";
@@ -22,6 +23,8 @@ export interface KeyVersionInfo {
   exposed: boolean;
   /** Was not generated here. */
   imported?: true;
+  /** How much it may protect at all: operations, and bytes. */
+  limits?: { readonly operations?: number; readonly bytes?: number };
   dates: { readonly [date in keyof VersionDates]?: Date };
   /** The version it replaced, and the one that replaced it. */
   replaces?: number;
@@ -55,6 +58,13 @@ function datesOf(dates: VersionDates): KeyVersionInfo["dates"] {
   return out;
 }
 
+function limitsOf({ operations, bytes }: UsageLimits): NonNullable<KeyVersionInfo["limits"]> {
+  return {
+    ...(operations === undefined ? {} : { operations }),
+    ...(bytes === undefined ? {} : { bytes }),
+  };
+}
+
 /** @param time - at which states are evaluated; the key's own time is used where that is later */
 export function viewOfKey(record: KeyRecord, time: number): Key {
   const now = Math.max(time, record.time);
@@ -81,6 +91,7 @@ export function viewOfKey(record: KeyRecord, time: number): Key {
       current: row === current && record.archived === undefined,
       exposed: row.exposed,
       ...(row.imported === true ? { imported: true as const } : {}),
+      ...(row.limits === undefined ? {} : { limits: limitsOf(row.limits) }),
       ...(row.cause === undefined ? {} : { cause: row.cause }),
       ...(row.reason === undefined ? {} : { reason: row.reason }),
       dates: datesOf(row.dates),

@@ -81,6 +81,10 @@ export async function encryptMessage(
   const aad = aadOf(options);
   const stored = await lookup(context, reference);
   const version = encryptingVersion(context, stored);
+  await context.usage.spend(context, stored, version, "encrypt", {
+    operations: 1,
+    bytes: plaintext.length,
+  });
   return context.ring.use(stored, version, (handle) =>
     sealEnvelope(context.vault, handle, stored.record.id, version, plaintext, aad),
   );
@@ -210,6 +214,8 @@ export function encryptStream(
       stanzas: async (fileKey) => {
         const stored = await lookup(context, reference);
         const version = encryptingVersion(context, stored);
+        requireUncountedBytes(stored, version);
+        await context.usage.spend(context, stored, version, "encrypt", { operations: 1, bytes: 0 });
         return context.ring.use(stored, version, (handle) => [
           wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
           ...recipients.map((recipient) => wrapX25519Stanza(context.vault, recipient, fileKey)),
@@ -218,6 +224,17 @@ export function encryptStream(
     },
     source,
   );
+}
+
+/** Nobody knows at the beginning of a stream how long it will be: a limit in bytes could be found reached in its middle. */
+function requireUncountedBytes({ record }: StoredKey, version: number): void {
+  if (requireVersion(record, version).limits?.bytes === undefined) return;
+  throw new KeyloomError("KEY_NOT_USABLE", {
+    message: "a key with a limit in bytes encrypts messages, not streams",
+    keyId: idToString(record.id),
+    version,
+    reason: "limit-in-bytes",
+  });
 }
 
 /**

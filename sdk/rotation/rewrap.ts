@@ -21,7 +21,7 @@ import {
   type StoredJob,
 } from "../commands/jobs.js";
 import { exposing, markExposed } from "../commands/expose.js";
-import { countUnder, openWrappingVersion } from "../commands/wrapping.js";
+import { countUnder, openWrappingVersion, spendWrapping } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
 import { TRAIL_ROW_LENGTH, trailRecord } from "../keys/store-records.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
@@ -109,8 +109,10 @@ async function moveBatch(
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     if (batch === null) return job;
     const decision = authorize(context, "rewrap", null);
-    const { stored, version, exposed, gateCheck } = await openWrappingVersion(context, kek);
+    const wrapping = await openWrappingVersion(context, kek);
+    const { stored, version, exposed, gateCheck } = wrapping;
     const { oldVersion, entries } = batch;
+    await spendWrapping(context, wrapping, entries.length);
     const time = commandTime(context);
     const moved = await context.ring.usePair(stored!, oldVersion, version, (from, to) =>
       buildMove(context, entries, from, to),

@@ -19,6 +19,7 @@ export const PREFIX = {
   material: 0x30,
   gate: 0x31,
   trail: 0x32,
+  usage: 0x33,
   auditWriters: 0x40,
   auditHead: 0x41,
   auditIntake: 0x42,
@@ -48,6 +49,7 @@ export const RECORD_PREFIXES = [
   "material",
   "gate",
   "trail",
+  "usage",
   "auditWriters",
   "auditHead",
   "auditIntake",
@@ -95,6 +97,7 @@ export const keyspace = {
   gate: (kek: Id, kekVersion: number): Uint8Array => build("gate", kek, kekVersion),
   trail: (kek: Id, kekVersion: number, job: Id, done: number): Uint8Array =>
     build("trail", kek, kekVersion, job, done),
+  usage: (key: Id, version: number): Uint8Array => build("usage", key, version),
   auditWriters: (): Uint8Array => build("auditWriters"),
   auditHead: (writer: Id): Uint8Array => build("auditHead", writer),
   auditIntake: (writer: Id, sequence: number): Uint8Array => build("auditIntake", writer, u64(sequence)),

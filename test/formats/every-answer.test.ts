@@ -60,7 +60,7 @@ async function spaceOf(items: readonly Item[]): Promise<MemorySpace> {
 async function makeSpecimen(seed: number): Promise<Specimen> {
   const { keys, space } = await openMemory({ clock, seed });
   await keys.create({ name: "kek", ...KEK });
-  await keys.create({ name: "a", algorithm: AEAD, under: "kek", tags: ["t"] });
+  await keys.create({ name: "a", algorithm: AEAD, under: "kek", tags: ["t"], limits: { operations: 99 } });
   const messages = [await keys.encrypt("a", text("a, version 1"))];
   await keys.rotate("kek");
   await keys.rotate("a");
@@ -107,6 +107,7 @@ async function exercise(items: readonly Item[]): Promise<Map<string, string>> {
   for (const [i, message] of specimen.messages.entries()) {
     await use(`decrypt ${i}`, async () => String(await manager.decrypt(message)));
   }
+  for (const version of [1, 2]) await use(`usage ${version}`, () => manager.usage("a", version));
   await use("audit", async () => {
     const entries: unknown[] = [];
     for await (const entry of manager.audit()) entries.push(entry);

@@ -52,7 +52,7 @@ async function openRaw(over: MemorySpace): Promise<{ records: Records; rootKey: 
 beforeAll(async () => {
   const { keys } = await openMemory({ space });
   await keys.create({ name: "kek", ...KEK });
-  await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"] });
+  await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"], limits: { operations: 1e6 } });
   await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
   sealed = await keys.encrypt("k", text("message"));
   await keys.rotate("k");
@@ -170,6 +170,7 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
   auditWriters: walk,
   auditHead: walk,
   auditIntake: walk,
+  usage: (keys) => keys.usage("k", 1),
   job: async (keys) => {
     await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
     await keys.rewrap("moved-kek", { job: MOVE_JOB });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await keys.rotate("kek");
   await keys.rewrap("kek");
   await keys.createMany(2, { algorithm: AEAD, under: "kek" });
-  await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"] });
+  await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"], limits: { operations: 100 } });
   sealed = await keys.encrypt("k", text("message"));
   file = await collect(keys.encryptStream("k", text("file")));
   original = await entriesOf(space);

@@ -1,0 +1,145 @@
+/**
+ * Counting what versions with usage limits protect. A manager reserves some uses at a time, and what is reserved counts as
+ * spent; so several writers together never spend more than the limit, and a writer that dies has spent what it had
+ * reserved. Closing returns the rest: its holder alone can, and does so once.
+ */
+import { KeyloomError } from "../foundation/errors.js";
+import { idToString, type Id } from "../foundation/ids.js";
+import { NO_USAGE, reservation, type Usage, type UsageLimits } from "../lifecycle/limits.js";
+import type { Operation } from "../policy/model.js";
+import type { StoredKey } from "../keys/reads.js";
+import { readUsage, usageRecord } from "../keys/store-records.js";
+import { requireVersion } from "../keys/use.js";
+import { keyspace } from "../storage/keyspace.js";
+import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import type { UpkeepOperation } from "./upkeep.js";
+
+interface Stock {
+  key: Id;
+  version: number;
+  owner: Id;
+  left: Usage;
+}
+
+function covers({ left }: Stock, { operations, bytes }: UsageLimits, need: Usage): boolean {
+  if (operations !== undefined && left.operations < need.operations) return false;
+  return bytes === undefined || left.bytes >= need.bytes;
+}
+
+export class UsageLedger {
+  readonly #stocks = new Map<string, Stock>();
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Counts a use of a version, before it is made. Touches the store only where the stock is used up.
+   *
+   * @throws {KeyloomError} `KEY_NOT_USABLE` with the reason `usage-limit`
+   */
+  async spend(
+    context: StoreContext,
+    stored: StoredKey,
+    version: number,
+    operation: Operation,
+    need: Usage,
+  ): Promise<void> {
+    const { limits } = requireVersion(stored.record, version);
+    if (limits === undefined) return;
+    const stock = this.#stockOf(stored, version);
+    if (!covers(stock, limits, need)) {
+      // One after the other: near the limit two reservations would take what one of them needs.
+      const run = this.#queue.then(async () => {
+        if (!covers(stock, limits, need)) await this.#reserve(context, stock, limits, operation, need);
+        take(stock, limits, need);
+      });
+      this.#queue = run.catch(() => undefined);
+      return run;
+    }
+    take(stock, limits, need);
+  }
+
+  #stockOf({ record }: StoredKey, version: number): Stock {
+    const name = `${idToString(record.id)}/${version}`;
+    let stock = this.#stocks.get(name);
+    if (stock === undefined) {
+      stock = { key: record.id, version, owner: record.owner, left: { ...NO_USAGE } };
+      this.#stocks.set(name, stock);
+    }
+    return stock;
+  }
+
+  async #reserve(
+    context: StoreContext,
+    stock: Stock,
+    limits: UsageLimits,
+    operation: Operation,
+    need: Usage,
+  ): Promise<void> {
+    const missing: Usage = {
+      operations: Math.max(0, need.operations - stock.left.operations),
+      bytes: Math.max(0, need.bytes - stock.left.bytes),
+    };
+    const reserved = await change(context, stock, operation, "reserve-usage", (spent) => {
+      const amount = reservation(limits, spent, missing);
+      if (amount !== null) return amount;
+      throw new KeyloomError("KEY_NOT_USABLE", {
+        message: `the usage limit of version ${stock.version} is reached`,
+        keyId: idToString(stock.key),
+        version: stock.version,
+        reason: "usage-limit",
+        limits,
+        spent,
+      });
+    });
+    stock.left.operations += reserved.operations;
+    stock.left.bytes += reserved.bytes;
+  }
+
+  /** Gives back what is left of everything, once. What can't be given back stays spent. */
+  async returnAll(context: StoreContext): Promise<void> {
+    await this.#queue;
+    const stocks = [...this.#stocks.values()];
+    this.#stocks.clear();
+    for (const stock of stocks) {
+      const { operations, bytes } = stock.left;
+      stock.left = { ...NO_USAGE };
+      if (operations === 0 && bytes === 0) continue;
+      const back = { operations: -operations, bytes: -bytes };
+      await change(context, stock, "encrypt", "return-usage", () => back);
+    }
+  }
+}
+
+function take({ left }: Stock, limits: UsageLimits, need: Usage): void {
+  if (limits.operations !== undefined) left.operations -= need.operations;
+  if (limits.bytes !== undefined) left.bytes -= need.bytes;
+}
+
+/** Adds to what is spent of a version. @param amountOf - what to add to what is spent now */
+async function change(
+  context: StoreContext,
+  { key, version, owner }: Stock,
+  operation: Operation,
+  named: UpkeepOperation,
+  amountOf: (spent: Usage) => Usage,
+): Promise<Usage> {
+  const { result } = await execute(context, async () => {
+    const decision = authorize(context, operation, owner);
+    const before = await readUsage(context.storage, context.records, key, version);
+    const amount = amountOf(before.spent);
+    const spent: Usage = {
+      operations: before.spent.operations + amount.operations,
+      bytes: before.spent.bytes + amount.bytes,
+    };
+    return {
+      result: amount,
+      plan: {
+        checks: [{ key: keyspace.usage(key, version), version: before.storageVersion }],
+        records: [usageRecord(key, version, spent, before.revision + 1)],
+        mutations: [],
+        time: commandTime(context),
+        event: { ...eventBy(context, operation, decision), operation: named, subjects: [{ key, version }] },
+      },
+    };
+  });
+  return result;
+}
