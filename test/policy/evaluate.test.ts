@@ -65,8 +65,14 @@ describe("the built-in policy", () => {
 describe("the table of operations", () => {
   it("says which ones restrict use, and so reach every process", () => {
     expect(EVERY.filter((operation) => OPERATIONS[operation].restricts).sort()).toEqual([
+      "archive",
+      "confirm-clock",
       "deactivate",
       "destroy",
+      "revoke",
+      "set-dates",
+      "suspend",
+      "sweep",
     ]);
   });
 });
