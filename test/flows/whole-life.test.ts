@@ -359,6 +359,21 @@ describe("import and export", () => {
     expect(await auditOperations(keys)).toEqual(expect.arrayContaining(["import", "export"]) as unknown);
   });
 
+  it("go under wrapping keys of every algorithm, with keys of every algorithm", async () => {
+    for (const wrapper of ["A256KW", "A256KWP", AEAD]) {
+      await keys.create({ name: wrapper, algorithm: wrapper, usages: ["wrap", "unwrap"] });
+      for (const algorithm of [AEAD, "HMAC-SHA256", "Ed25519", "X25519"]) {
+        const key = await keys.import(material(), { algorithm, under: wrapper, exportable: true });
+        expect(await keys.exportInsecureCleartext(key)).toEqual(material());
+      }
+      await keys.rotate(wrapper);
+      expect((await keys.rewrap(wrapper)).rewrapped).toBe(4);
+      await keys.revoke(wrapper, { reason: "key-compromise", version: 1 });
+      const under = (await keys.list({ under: wrapper })).keys;
+      expect(under.map(({ versions }) => versions[0]!.exposed)).toEqual([true, true, true, true]);
+    }
+  });
+
   it("refuse what is no key of the algorithm, and what was not made exportable", async () => {
     const take = (bytes: unknown): Promise<string> =>
       codeOf(keys.import(bytes as Uint8Array, { name: "k", algorithm: AEAD }));
