@@ -22,6 +22,8 @@ export { REVOCATION_REASON_NAMES, STATE_NAMES } from "./lifecycle/states.js";
 export type { Profile, RevocationReason, State } from "./lifecycle/states.js";
 export type { EvidenceKind, Mark, Refusal } from "./lifecycle/permits.js";
 export type { Usage as SpentUsage, UsageLimits } from "./lifecycle/limits.js";
+export { CRYPTOPERIOD_NAMES } from "./lifecycle/cryptoperiods.js";
+export type { Cryptoperiod } from "./lifecycle/cryptoperiods.js";
 export type { Invalidity, Validity } from "./lifecycle/valid-at.js";
 export { Job } from "./commands/jobs.js";
 export type { JobOptions, JobProgress } from "./commands/jobs.js";

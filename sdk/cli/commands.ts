@@ -1,10 +1,12 @@
 /** The commands of the command line, one table: arguments, options, what runs, what is shown. */
 import {
+  CRYPTOPERIOD_NAMES,
   decryptAge,
   encryptAge,
   KeyloomError,
   REVOCATION_REASON_NAMES,
   STATE_NAMES,
+  type Cryptoperiod,
   type KeyManager,
   type RevocationReason,
   type State,
@@ -61,6 +63,10 @@ const NEW_KEY_OPTIONS = {
   "protect-stop": { type: "string", about: "when it stops protecting" },
   deactivation: { type: "string", about: "when it becomes deactivated" },
   exportable: { type: "boolean", about: "its material may be exported; can't be changed later" },
+  cryptoperiod: {
+    type: "string",
+    about: `sets protect-stop and deactivation, for keys of the kind ${CRYPTOPERIOD_NAMES.join(", ")}`,
+  },
   "max-operations": { type: "string", about: "how often each version may protect" },
   "max-bytes": { type: "string", about: "how many bytes each version may protect" },
 } as const;
@@ -77,6 +83,7 @@ function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["cr
     protectStop: date(values, "protect-stop"),
     deactivation: date(values, "deactivation"),
     exportable: values["exportable"] === true,
+    cryptoperiod: text(values, "cryptoperiod") as Cryptoperiod | undefined,
     limits: operations === undefined && bytes === undefined ? undefined : { operations, bytes },
   };
 }

@@ -49,6 +49,7 @@ function requestOf(options: CheckedOptions, kek: Id, count: number): CborMap {
     [10, kek],
     [11, options.limits?.operations],
     [12, options.limits?.bytes],
+    [13, options.cryptoperiod],
   );
 }
 

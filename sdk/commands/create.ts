@@ -5,6 +5,12 @@ import { MAX_TIME } from "../foundation/clock.js";
 import type { Id } from "../foundation/ids.js";
 import { ALGORITHMS, algorithmOfId, requireAlgorithm, usageMask } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
+import {
+  CRYPTOPERIOD_NAMES,
+  CRYPTOPERIODS,
+  cryptoperiodDates,
+  type Cryptoperiod,
+} from "../lifecycle/cryptoperiods.js";
 import type { UsageLimits } from "../lifecycle/limits.js";
 import { checkDateOrder, type VersionDates } from "../lifecycle/transition.js";
 import { checkName, checkTags } from "../keys/names.js";
@@ -38,6 +44,8 @@ export interface CreateOptions {
   processStart?: Date | undefined;
   protectStop?: Date | undefined;
   deactivation?: Date | undefined;
+  /** Sets protect-stop and deactivation from the activation on, as SP 800-57 advises; dates given besides stand. */
+  cryptoperiod?: Cryptoperiod | undefined;
   /** How much each version may protect at all: a number of operations, of bytes, or both. */
   limits?: UsageLimits | undefined;
 }
@@ -52,6 +60,7 @@ export interface CheckedOptions {
   /** `undefined` = now, `null` = none. */
   activation: number | null | undefined;
   dates: Omit<VersionDates, "initial" | "activation">;
+  cryptoperiod: Cryptoperiod | undefined;
   limits: UsageLimits | undefined;
 }
 
@@ -61,6 +70,20 @@ export function checkTime(value: Date | undefined, what: string): number | undef
   const ms = value instanceof Date ? value.getTime() : NaN;
   if (Number.isInteger(ms) && ms >= 0 && ms <= MAX_TIME) return ms;
   throw new KeyloomError("KEY_INVALID_OPTION", { message: `${what} must be a Date between 1970 and 9999` });
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown one, and for one without a beginning */
+function checkCryptoperiod({ cryptoperiod, activation }: CreateOptions): Cryptoperiod | undefined {
+  if (cryptoperiod === undefined) return undefined;
+  if (typeof cryptoperiod !== "string" || !Object.hasOwn(CRYPTOPERIODS, cryptoperiod)) {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: `cryptoperiod is one of ${CRYPTOPERIOD_NAMES.join(", ")}`,
+    });
+  }
+  if (activation !== null) return cryptoperiod;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: "a cryptoperiod begins with the activation: give its date, or set the dates later",
+  });
 }
 
 /** @throws {KeyloomError} `KEY_INVALID_OPTION` */
@@ -93,6 +116,7 @@ export function checkCreateOptions(options: CreateOptions): CheckedOptions {
       protectStop: checkTime(options.protectStop, "protectStop"),
       deactivation: checkTime(options.deactivation, "deactivation"),
     },
+    cryptoperiod: checkCryptoperiod(options),
     limits: checkLimits(options.limits),
   };
   checkDateOrder({ initial: 0, activation: checked.activation ?? undefined, ...checked.dates });
@@ -103,6 +127,11 @@ export function checkCreateOptions(options: CreateOptions): CheckedOptions {
 export function datesAt(options: CheckedOptions, now: number): VersionDates {
   const activation = options.activation === undefined ? now : (options.activation ?? undefined);
   const dates: VersionDates = { initial: now, activation, ...options.dates };
+  if (options.cryptoperiod !== undefined) {
+    const period = cryptoperiodDates(options.cryptoperiod, activation ?? now);
+    dates.protectStop ??= period.protectStop;
+    dates.deactivation ??= period.deactivation;
+  }
   checkDateOrder(dates);
   return dates;
 }

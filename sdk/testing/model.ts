@@ -140,6 +140,34 @@ export class ModelKey {
     return any;
   }
 
+  /**
+   * Sets a date, or takes it away: as long as it has not been reached, deactivation in pre-active and active, protect-stop
+   * in suspended too, and protect-stop never after deactivation.
+   *
+   * @returns the code of the error, or "no error"
+   */
+  setDate(
+    index: number,
+    date: "protectStop" | "deactivation",
+    to: number | undefined,
+    time: number,
+  ): "no error" | "KEY_DATE_FROZEN" | "KEY_INVALID_OPTION" {
+    const version = this.versions[index]!;
+    const state = modelStateAt(version, time);
+    const changeable =
+      state === "pre-active" || state === "active" || (date === "protectStop" && state === "suspended");
+    const before = version[date];
+    if (!changeable || (before !== undefined && before <= time)) return "KEY_DATE_FROZEN";
+    const after = { ...version, [date]: to };
+    const earliest = Math.max(after.activation ?? 0, date === "deactivation" ? (after.processStart ?? 0) : 0);
+    if (to !== undefined && (to < time || to < earliest)) return "KEY_INVALID_OPTION";
+    if ((after.protectStop ?? -Infinity) > (after.deactivation ?? Infinity)) return "KEY_INVALID_OPTION";
+    // What dates have done by now is written down with the change.
+    version.state = state;
+    version[date] = to;
+    return "no error";
+  }
+
   /** Sets or clears the archive date. @returns whether it was the other way before */
   archive(archived: boolean): boolean {
     if (this.archived === archived) return false;

@@ -92,6 +92,36 @@ describe("setting dates", () => {
   });
 });
 
+describe("a cryptoperiod", () => {
+  it("sets protect-stop and deactivation from the activation on, and a successor has one of its own", async () => {
+    const activation = new Date("2032-02-29T12:00:00Z");
+    const utc = (date: Date | undefined): string | undefined => date?.toISOString().slice(0, 10);
+    const key = await keys.create({ name: "k", algorithm: AEAD, activation, cryptoperiod: "data" });
+    const { dates } = key.versions[0]!;
+    expect([utc(dates.protectStop), utc(dates.deactivation)]).toEqual(["2034-03-01", "2037-03-01"]);
+    const other = await keys.create({ algorithm: AEAD, cryptoperiod: "master", deactivation: at(DAY * 500) });
+    expect(other.versions[0]!.dates).toMatchObject({
+      protectStop: new Date(Date.UTC(2031, 0, 1)),
+      deactivation: at(DAY * 500),
+    });
+    expect((await keys.rotate(other, { offsetMs: DAY })).versions[1]!.dates.protectStop).toEqual(
+      new Date(Date.UTC(2031, 0, 2)),
+    );
+    const job = keys.createMany(2, { algorithm: AEAD, cryptoperiod: "signature" });
+    await job;
+    clock.advance(5);
+    const again = { algorithm: AEAD, cryptoperiod: "signature", job: job.id } as const;
+    expect(await keys.createMany(2, again)).toMatchObject({ created: 2 });
+  });
+
+  it("needs a beginning, and a name that exists", async () => {
+    const create = (more: object): Promise<string> => codeOf(keys.create({ algorithm: AEAD, ...more }));
+    expect(await create({ cryptoperiod: "data", activation: null })).toBe("KEY_INVALID_OPTION");
+    expect(await create({ cryptoperiod: "forever" })).toBe("KEY_INVALID_OPTION");
+    expect(await create({ cryptoperiod: "data", protectStop: at(DAY * 9999) })).toBe("KEY_INVALID_OPTION");
+  });
+});
+
 describe("a sweep", () => {
   it("writes down what dates did, each dated by itself, and clears the index of due dates", async () => {
     const { id } = await keys.create({

@@ -25,8 +25,8 @@ interface ModelledKey {
 
 class Model {
   readonly keys = new Map<string, ModelledKey>();
-  /** The store's mark: when it was made. */
-  readonly mark: number;
+  /** The store's mark: when it was made, or swept last. */
+  mark: number;
   now: number;
   /** Events that have to be in the audit. */
   events: string[] = ["init", "create"];
@@ -235,6 +235,46 @@ class Rotate extends OnKey {
   }
 }
 
+class SetDate extends OnKey {
+  readonly date: "protectStop" | "deactivation";
+  readonly by: number | null;
+  readonly pick: number;
+  constructor(name: string, date: "protectStop" | "deactivation", by: number | null, pick: number) {
+    super(name);
+    this.date = date;
+    this.by = by;
+    this.pick = pick;
+  }
+  override async act(model: Model, modelled: ModelledKey, { keys }: Real): Promise<void> {
+    const time = model.timeOf(modelled);
+    const index = this.pick % modelled.key.versions.length;
+    const to = this.by === null ? undefined : time + this.by;
+    const expected = modelled.key.setDate(index, this.date, to, time);
+    const value = to === undefined ? null : new Date(to);
+    expect(await codeOf(keys.setDates(this.name, { [this.date]: value }, { version: index + 1 }))).toBe(
+      expected,
+    );
+    if (expected === "no error") model.changed(modelled, "set-dates");
+  }
+  override toString(): string {
+    return `set ${this.date} of ${this.name} ${this.pick} in ${this.by}`;
+  }
+}
+
+class Sweep implements Command {
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    await real.keys.sweep();
+    model.mark = Math.max(model.mark, model.now);
+    for (const name of model.keys.keys()) await compare(model, real, name);
+  }
+  toString(): string {
+    return "sweep";
+  }
+}
+
 class Encrypt extends OnKey {
   override async act(model: Model, modelled: ModelledKey, { keys }: Real): Promise<void> {
     const current = modelled.key.current(model.timeOf(modelled));
@@ -338,7 +378,7 @@ class LookAtAll implements Command {
     }
     const events: string[] = [];
     for await (const { operation } of keys.audit()) {
-      if (!["rewrap", "close-gate"].includes(operation!)) events.push(operation!);
+      if (!["rewrap", "close-gate", "sweep", "mark"].includes(operation!)) events.push(operation!);
     }
     expect(events.sort()).toEqual([...model.events].sort());
   }
@@ -367,6 +407,15 @@ const commands = fc.commands(
     fc
       .tuple(name, fc.constantFrom(...REVOCATION_REASON_NAMES), fc.nat(7))
       .map(([key, reason, pick]) => new Revoke(key, reason, pick)),
+    fc
+      .tuple(
+        name,
+        fc.constantFrom("protectStop", "deactivation"),
+        fc.option(fc.integer({ min: 0, max: 60 })),
+        fc.nat(7),
+      )
+      .map(([key, date, by, pick]) => new SetDate(key, date, by, pick)),
+    fc.constant(new Sweep()),
     fc.tuple(name, fc.constantFrom("suspend", "resume")).map(([key, what]) => new WholeKey(key, what)),
     fc
       .tuple(name, fc.constantFrom("archive", "recover", "recover"))
