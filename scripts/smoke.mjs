@@ -10,8 +10,11 @@ import { join } from "node:path";
 import { KeyManager, passphrase } from "keyloom";
 import { loadCore } from "keyloom/core";
 import { loadCore as loadInlineCore } from "keyloom/inline/core";
+import { indexeddbStorage } from "keyloom/storage/indexeddb";
 import { lmdbStorage } from "keyloom/storage/lmdb";
 import { memoryStorage } from "keyloom/storage/memory";
+import { postgresStorage } from "keyloom/storage/postgres";
+import { sqliteStorage } from "keyloom/storage/sqlite";
 
 const abc = new TextEncoder().encode("abc");
 const ABC_SHA256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // FIPS 180-4
@@ -32,6 +35,11 @@ try {
     await assert.rejects(roundTrip(lmdbStorage({ path: join(folder, "keys") })), {
       code: "STORAGE_DRIVER_MISSING",
     });
+  // Never installed here, as for most users: the entry loads, and its first call says what to install.
+  const absent = { code: "STORAGE_DRIVER_MISSING" };
+  await assert.rejects(postgresStorage({ url: "postgres://127.0.0.1/none" }).get(abc), absent);
+  await assert.rejects(sqliteStorage({ path: "none", driver: "better-sqlite3" }).get(abc), absent);
+  await assert.rejects(indexeddbStorage().get(abc), { code: "STORAGE_IO" }); // Node has no IndexedDB
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -10,7 +10,7 @@ export const DEFAULT_STORE = "lmdb:./keys";
 export const GLOBAL_OPTIONS = {
   store: {
     type: "string",
-    about: `the store's URL, lmdb:PATH or memory: (or KEYLOOM_STORE; default ${DEFAULT_STORE})`,
+    about: `the store's URL: lmdb:PATH, sqlite:PATH, postgres://… or memory: (or KEYLOOM_STORE; default ${DEFAULT_STORE})`,
   },
   "passphrase-file": {
     type: "string",
