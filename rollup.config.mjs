@@ -35,6 +35,7 @@ const PORTABLE = {
 
 /** Entry points of Node alone, public ones and programs. */
 const NODE_PUBLIC = {
+  "storage/etcd": "sdk/storage/etcd.ts",
   "storage/lmdb": "sdk/storage/lmdb.ts",
   "storage/postgres": "sdk/storage/postgres.ts",
   "storage/sqlite": "sdk/storage/sqlite.ts",

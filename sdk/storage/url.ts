@@ -39,6 +39,15 @@ export const STORAGE_SCHEMES = {
         ? (await import("./postgres.js")).postgresStorage({ url: `postgres:${rest}`, create })
         : null,
   },
+  etcd: {
+    form: "etcd://HOST:PORT,HOST:PORT/PREFIX",
+    open: async (rest, { create }) => {
+      const [, hosts, prefix = ""] = /^\/\/([^/]+)(?:\/(.*))?$/.exec(rest) ?? [];
+      if (hosts === undefined) return null;
+      const { etcdStorage } = await import("./etcd.js");
+      return etcdStorage({ hosts: hosts.split(","), create, ...(prefix === "" ? {} : { prefix }) });
+    },
+  },
   indexeddb: {
     form: "indexeddb:NAME",
     open: async (name, { create }) =>

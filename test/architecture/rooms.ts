@@ -81,6 +81,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   { name: /^lmdb$/, by: /^sdk\/storage\/lmdb[-\w]*\.ts$/ },
   { name: /^tweetnacl$/, by: /^sdk\/messages\/nacl\.ts$/ },
   { name: /^better-sqlite3$/, by: /^sdk\/storage\/sqlite[-\w]*\.ts$/ },
+  { name: /^etcd3$/, by: /^sdk\/storage\/etcd[-\w]*\.ts$/ },
   { name: /^pg$/, by: /^sdk\/storage\/postgres[-\w]*\.ts$/ },
   { name: /^cli-progress$/, by: /^sdk\/cli\// },
   { name: /^libsodium-wrappers$/, by: /^sdk\/cli\/wrap-comparison/ },
@@ -91,7 +92,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
 const COMMITTERS = /^sdk\/(commands|storage)\//;
 
 /** Files behind an entry point of their own, which the entry `.` must not reach. */
-const ADAPTERS = /^sdk\/(storage\/(memory|(lmdb|sqlite|postgres|indexeddb)[-\w]*)|messages\/nacl)\.ts$/;
+const ADAPTERS = /^sdk\/(storage\/(memory|(lmdb|sqlite|postgres|etcd|indexeddb)[-\w]*)|messages\/nacl)\.ts$/;
 
 /** @returns one sentence per violation, none for a tree in order. */
 export function violations(tree: SourceTree): string[] {

@@ -9,8 +9,15 @@ export interface DurableStore {
   open(options: { create?: boolean }): StorageAdapter;
 }
 
-/** @param fresh - called before each test: a place where nothing is yet. */
-export function durableStoreFlows(name: string, fresh: () => DurableStore | Promise<DurableStore>): void {
+/**
+ * @param fresh - called before each test: a place where nothing is yet.
+ * @param many - keys of the bulk jobs.
+ */
+export function durableStoreFlows(
+  name: string,
+  fresh: () => DurableStore | Promise<DurableStore>,
+  many = 3000,
+): void {
   const openOn =
     (store: DurableStore) =>
     (options: { create?: boolean; freshness?: number; byte?: number } = {}): Promise<KeyManager> => {
@@ -68,15 +75,15 @@ export function durableStoreFlows(name: string, fresh: () => DurableStore | Prom
       let keys = await open();
       await keys.create({ name: "kek", ...KEK });
       const options = { algorithm: AEAD, under: "kek" };
-      const job = keys.createMany(3000, options);
+      const job = keys.createMany(many, options);
       for await (const { done } of job) if (done >= 1) break;
       await keys.close();
       expect(await codeOf(job)).toBe("JOB_CANCELLED");
 
       keys = await open();
-      expect(await keys.createMany(3000, { ...options, job: job.id })).toMatchObject({ created: 3000 });
+      expect(await keys.createMany(many, { ...options, job: job.id })).toMatchObject({ created: many });
       await keys.rotate("kek");
-      expect(await keys.rewrap("kek")).toMatchObject({ rewrapped: 3000 });
+      expect(await keys.rewrap("kek")).toMatchObject({ rewrapped: many });
       await keys.deactivate("kek", { version: 1 });
       expect((await keys.destroy("kek", { version: 1 })).shredded).toBe(0);
       await keys.close();

@@ -164,14 +164,16 @@ describe("an IndexedDB store", () => {
     const storage = indexeddbStorage({ name: freshName() });
     await commit(storage, put("kept", "1"));
     const origin = location.origin;
-    const { usage = 0 } = await navigator.storage.estimate();
     const value = crypto.getRandomValues(new Uint8Array(65_536));
     const large = (round: number): Mutation[] =>
       Array.from({ length: 100 }, (_, i) => ({ kind: "put", key: bytes(`${round}/${i}`), value }));
-    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 1_000_000 });
     let code = "none";
     try {
-      for (let i = 0; i < 5 && code === "none"; i++) code = await codeOf(commit(storage, ...large(i)));
+      // Less than one such commit, whatever lies there already; the engine takes note of it in its own time.
+      for (let i = 0; i < 30 && code === "none"; i++) {
+        await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100_000 });
+        code = await codeOf(commit(storage, ...large(i)));
+      }
     } finally {
       await cdp().send("Storage.overrideQuotaForOrigin", { origin });
     }

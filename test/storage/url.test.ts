@@ -21,6 +21,8 @@ describe("storage URLs", () => {
       "sqlite:",
       "indexeddb:",
       "postgres:",
+      "etcd:",
+      "etcd:///p",
       "postgresql://u:hunter2@h/d",
     ]) {
       const error = await storageFromUrl(url).then(
