@@ -76,6 +76,9 @@ export function changeDates(
     }
     changed[date] = to ?? undefined;
   }
-  checkDateOrder(changed);
+  checkDateOrder(
+    changed,
+    CHANGEABLE_DATES.filter((date) => changes[date] !== undefined),
+  );
   return changed;
 }

@@ -143,9 +143,13 @@ const ORDERED = [
   ["processStart", "deactivation"],
 ] as const;
 
-/** @throws {KeyloomError} `KEY_INVALID_OPTION` naming the two dates that are out of order */
-export function checkDateOrder(dates: VersionDates): void {
+/**
+ * @param changed - only what these dates stand beside: activating late leaves a process-start behind that nobody minds
+ * @throws {KeyloomError} `KEY_INVALID_OPTION` naming the two dates that are out of order
+ */
+export function checkDateOrder(dates: VersionDates, changed?: readonly (keyof VersionDates)[]): void {
   for (const [earlier, later] of ORDERED) {
+    if (changed !== undefined && !changed.includes(earlier) && !changed.includes(later)) continue;
     const a = dates[earlier];
     const b = dates[later];
     if (a !== undefined && b !== undefined && a > b) {

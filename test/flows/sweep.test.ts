@@ -82,6 +82,23 @@ describe("setting dates", () => {
     });
   });
 
+  // The order of all dates was checked, so the one that activating had left behind stood in the way of every other.
+  it("minds only the dates that it sets", async () => {
+    await keys.create({
+      name: "k",
+      algorithm: AEAD,
+      activation: null,
+      processStart: at(1),
+      protectStop: at(3),
+    });
+    clock.advance(5);
+    await keys.activate("k");
+    expect((await keys.setDates("k", { deactivation: at(50) })).versions[0]!.dates.deactivation).toEqual(
+      at(50),
+    );
+    expect(await codeOf(keys.setDates("k", { protectStop: at(60) }))).toBe("KEY_DATE_FROZEN");
+  });
+
   it("reaches other processes within their freshness", async () => {
     const other = (await openMemory({ space, clock, seed: 9 })).keys;
     await keys.create({ name: "k", algorithm: AEAD });
