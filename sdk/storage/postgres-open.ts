@@ -40,7 +40,7 @@ function migrations(table: string): string[] {
 }
 
 /** What two processes that make the same table may say to one of them. */
-const LOST_RACE = ["23505", "42P07", "40001", "40P01", "XX000"];
+const LOST_RACE = ["23505", "42710", "42P07", "40001", "40P01", "XX000"];
 
 /**
  * Connects, and makes sure that the tables are there and of this format.
