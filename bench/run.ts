@@ -4,11 +4,13 @@ import { cpus } from "node:os";
 import { brotliCompressSync, constants } from "node:zlib";
 import { aesComparisons } from "./aes.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
+import { crossoverComparisons } from "./crossover.js";
 import { curveComparisons } from "./curves.js";
 import { compare, table, type Comparison } from "./harness.js";
 import { hashComparisons } from "./hashes.js";
 import { messageComparisons } from "./messages.js";
 import { passwordComparisons } from "./passwords.js";
+import { poolComparisons } from "./pool.js";
 import { primitiveComparisons } from "./primitives.js";
 import { vaultComparison } from "./vault.js";
 
@@ -69,6 +71,7 @@ const SUITES: Readonly<Record<string, () => Promise<Comparison[]>>> = {
   hashes: hashComparisons,
   passwords: passwordComparisons,
   curves: curveComparisons,
+  crossover: crossoverComparisons,
 };
 
 async function main(): Promise<void> {
@@ -90,8 +93,9 @@ async function main(): Promise<void> {
     const comparison = await vaultComparison();
     add(table(comparison, await compare(comparison)));
   }
-  if (wanted("messages")) {
-    const { comparisons, close } = await messageComparisons();
+  for (const [name, open] of Object.entries({ pool: poolComparisons, messages: messageComparisons })) {
+    if (!wanted(name)) continue;
+    const { comparisons, close } = await open();
     for (const comparison of comparisons) add(table(comparison, await compare(comparison)));
     await close();
   }
