@@ -34,27 +34,33 @@ function sizes(): string {
   ].join("\n");
 }
 
+function versionOf(name: string): string {
+  try {
+    const text = readFileSync(new URL(`node_modules/${name}/package.json`, root), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  } catch {
+    return "absent";
+  }
+}
+
+/** Peers that are not installed are left out; argon2 is not among the packages of this repository, since it compiles C++. */
+const PEERS = [
+  "libsodium-wrappers",
+  "sodium-native",
+  "tweetnacl",
+  "@noble/ciphers",
+  "@noble/hashes",
+  "argon2",
+  "hash-wasm",
+  "libsodium-wrappers-sumo",
+  "wasm-themis",
+  "jose",
+  "lmdb",
+];
+
 function versionsOfPeers(): string {
-  const { version, devDependencies } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
-    version: string;
-    devDependencies: Record<string, string>;
-  };
-  const peers = [
-    "libsodium-wrappers",
-    "sodium-native",
-    "tweetnacl",
-    "@noble/ciphers",
-    "@noble/hashes",
-    "argon2",
-    "hash-wasm",
-    "libsodium-wrappers-sumo",
-    "wasm-themis",
-    "jose",
-    "lmdb",
-  ];
-  return [`keyloom ${version}`, ...peers.map((name) => `${name} ${devDependencies[name] ?? "absent"}`)].join(
-    ", ",
-  );
+  const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string };
+  return [`keyloom ${version}`, ...PEERS.map((name) => `${name} ${versionOf(name)}`)].join(", ");
 }
 
 const HEAD = `# Benchmarks
