@@ -35,7 +35,7 @@ export function handle(value: unknown): void {
   if (typeof value !== "number") throw new TypeError("a handle must be a number");
 }
 
-const AUTHENTICATION_FAILED = 1;
+export const AUTHENTICATION_FAILED = 1;
 
 /** The answer of a call that verifies: false where what it looks at isn't right. */
 export function verdict(status: number): boolean {

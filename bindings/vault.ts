@@ -9,7 +9,8 @@ import {
 } from "./attributes.js";
 import type { Instance } from "./instantiate.js";
 import type { Argon2idParameters, MemoryHard, ScryptParameters } from "./memory-hard.js";
-import { check, checkHandle, errorOfStatus, handle, verdict } from "./status.js";
+import { bytes, pieceOf } from "./primitives/checks.js";
+import { AUTHENTICATION_FAILED, check, checkHandle, errorOfStatus, handle, verdict } from "./status.js";
 import { curveVaultOf, type CurveVault } from "./vault-curve.js";
 
 declare const handleBrand: unique symbol;
@@ -181,14 +182,9 @@ const AGE_NONCE_LENGTH = 16;
 const MAC_LENGTH = 32;
 const TAG_LENGTH = 16;
 const PREFIX_LENGTH = 64;
-const AUTHENTICATION_FAILED = 1;
 const MAX_U32 = 0xffff_ffff;
 /** Batches go through staging in pieces of about this size, which a core's second-level cache holds. */
 const PIECE_BYTES = 384 * 1024;
-
-function bytes(value: unknown, what: string): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
-}
 
 function exactly(value: Uint8Array, length: number, what: string): void {
   bytes(value, what);
@@ -222,7 +218,7 @@ function infoOf(length: number): void {
   throw new CoreError("CORE_INVALID_LENGTH", { message: `an info has at most ${MAX_INFO} bytes`, length });
 }
 
-function failures(statuses: Uint8Array): Statuses {
+export function failures(statuses: Uint8Array): Statuses {
   let failed = 0;
   for (const status of statuses) if (status !== 0) failed++;
   return { failed, statuses };
@@ -262,7 +258,7 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
   /** Runs a batch in pieces; `each` = bytes of staging that one record takes. */
   const pieces = (count: number, each: number, run: (from: number, n: number) => void): void => {
     counted(count);
-    const piece = Math.max(4, Math.floor(PIECE_BYTES / each) & ~3);
+    const piece = pieceOf(each, PIECE_BYTES);
     for (let from = 0; from < count; from += piece) run(from, Math.min(piece, count - from));
   };
 

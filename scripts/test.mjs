@@ -49,6 +49,12 @@ function summarise(report) {
     (file) => file.status === "failed" && file.assertionResults.length === 0,
   );
   for (const file of broken) console.error(`could not run ${relative(ROOT, file.name)}`);
+  for (const file of report.testResults) {
+    for (const test of file.assertionResults.filter(({ status }) => status === "failed")) {
+      const [why = ""] = test.failureMessages ?? [];
+      console.error(`failed: ${relative(ROOT, file.name)}: ${test.fullName}\n  ${why.slice(0, 500)}`);
+    }
+  }
   const failed = count("failed") + broken.length;
   const skipped = count("pending", "skipped", "todo", "disabled");
   console.log(`\n${count("passed")} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);

@@ -48,7 +48,7 @@ export type {
 } from "./messages/messages.js";
 export { ageRecipient, decryptAge, encryptAge, generateAgeIdentity } from "./messages/age-files.js";
 export type { AgeIdentity, DecryptAgeOptions, EncryptAgeOptions } from "./messages/age-files.js";
-export type { PassphraseSource } from "./messages/age/scrypt.js";
+export type { PassphraseSource } from "./foundation/passphrase.js";
 export type { AgeSource } from "./messages/age/byte-source.js";
 export { passphrase, rawKey } from "./unlock/methods.js";
 export type { Argon2idOptions, PassphraseOptions, Pbkdf2Options, UnlockMethod } from "./unlock/methods.js";

@@ -313,7 +313,7 @@ export class KeyManager {
    */
   usage(key: KeyReference, version: number): Promise<Usage> {
     return this.#use(async (context) => {
-      const { record } = await this.#require(referenceOf(key));
+      const { record } = await context.ring.require(referenceOf(key));
       authorize(context, "read", record.owner);
       requireVersion(record, version);
       return (await readUsage(context.storage, context.records, record.id, version)).spent;
@@ -369,7 +369,8 @@ export class KeyManager {
   async #list(context: StoreContext, options: ListOptions): Promise<KeyPage> {
     authorize(context, "read", null);
     const { tag, state, under, owner, algorithm, archived, exposed, cursor } = options;
-    const wrapping = under === undefined ? undefined : (await this.#require(referenceOf(under))).record;
+    const wrapping =
+      under === undefined ? undefined : (await context.ring.require(referenceOf(under))).record;
     const filter: KeyFilter = {
       tag: tag === undefined ? undefined : checkTags([tag])[0],
       state,
@@ -591,7 +592,7 @@ export class KeyManager {
     const context = this.#open();
     const reference = referenceOf(key);
     return this.#job(options, async (control, job) => {
-      const stored = await this.#require(reference);
+      const stored = await context.ring.require(reference);
       return { job: idToString(job), rewrapped: await rewrapKey(context, control, job, stored) };
     });
   }
@@ -697,14 +698,8 @@ export class KeyManager {
     return viewOfKey(stored.record, commandTime(this.#context));
   }
 
-  async #require(reference: string): Promise<StoredKey> {
-    const stored = await this.#context.ring.lookup(reference);
-    if (stored !== null) return stored;
-    throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
-  }
-
   async #wrappingId(under: KeyReference | undefined): Promise<Id> {
-    return under === undefined ? ROOT_ID : (await this.#require(referenceOf(under))).record.id;
+    return under === undefined ? ROOT_ID : (await this.#context.ring.require(referenceOf(under))).record.id;
   }
 
   #job<S>(options: JobOptions, run: (control: JobControl, id: Id) => Promise<S>): Job<S> {

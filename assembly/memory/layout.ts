@@ -18,8 +18,6 @@ export const VERDICTS_END: usize = VERDICTS + 64;
 export const STATIC_END: usize = 16 * 1024;
 
 export const SCRATCH: usize = STATIC_END;
-export const SCRATCH_SIZE: usize = 160 * 1024;
-export const SCRATCH_END: usize = SCRATCH + SCRATCH_SIZE;
 
 /** Hash kernels' scratch: message schedules, midstates, lane buffers. */
 export const SHA_SCRATCH: usize = SCRATCH;
@@ -45,6 +43,7 @@ export const VAULT_SCRATCH_SIZE: usize = 16 * 1024;
 /** Curve scratch: field elements, points and scalars in hand; then the multiples of points that are verified at once. */
 export const CURVE_SCRATCH: usize = VAULT_SCRATCH + VAULT_SCRATCH_SIZE;
 export const CURVE_SCRATCH_SIZE: usize = 112 * 1024;
+export const SCRATCH_END: usize = CURVE_SCRATCH + CURVE_SCRATCH_SIZE;
 
 /** Within it, behind what the field and X25519 use: Edwards points and scalars. */
 export const EDWARDS_SCRATCH: usize = CURVE_SCRATCH + 2048;

@@ -8,7 +8,8 @@
 import { CoreError } from "../../sdk/foundation/errors.js";
 import { nextTurn } from "../../sdk/foundation/turn.js";
 import { ATTRIBUTES_LENGTH } from "../attributes.js";
-import type { Handle, RewrapResult, Statuses, Vault } from "../vault.js";
+import { bytes } from "../primitives/checks.js";
+import { failures, type Handle, type RewrapResult, type Statuses, type Vault } from "../vault.js";
 import { CALLS, type BatchCall, type PieceResult } from "./calls.js";
 import type { FromWorker, PoolWorker, Spawn } from "./protocol.js";
 
@@ -147,9 +148,11 @@ class Crew {
     if (!this.lost) this.#worker.post({ kind: "end", batch: batch.id }, []);
   }
 
-  run(batch: Batch, { from, count }: Piece): Promise<Outcome> {
+  run(batch: Batch, piece: Piece): Promise<Outcome> {
+    const { from, count } = piece;
     if (this.#lost !== null) return Promise.resolve({ lost: this.#lost.cause });
-    const inputs = batch.inputs.map((all) => sliceRecords(all, batch.count, from, count));
+    // Copies: their buffers are handed over.
+    const inputs = pieceInputs(batch, piece).map((input) => new Uint8Array(input));
     return new Promise((resolve, reject) => {
       this.#waiting.set(`${batch.id}/${from}`, { resolve, reject });
       const { id, call } = batch;
@@ -184,10 +187,12 @@ function closedError(): CoreError {
   return new CoreError("CORE_POOL_CLOSED", { message: "the pool of workers is closed" });
 }
 
-/** Records `from` to `from` + `count` of `all` records that lie back to back, in a buffer of their own. */
-function sliceRecords(all: Uint8Array, total: number, from: number, count: number): Uint8Array<ArrayBuffer> {
-  const each = all.length / total;
-  return new Uint8Array(all.subarray(from * each, (from + count) * each));
+/** A piece's records of each of a batch's inputs, as views of them. */
+function pieceInputs({ inputs, count: total }: Batch, { from, count }: Piece): Uint8Array[] {
+  return inputs.map((all) => {
+    const each = all.length / total;
+    return all.subarray(from * each, (from + count) * each);
+  });
 }
 
 class Pool implements VaultPool {
@@ -232,7 +237,7 @@ class Pool implements VaultPool {
     divisible(wrapped, count, null, "wrapped");
     if (count === 0) return this.#vault.openCheckBatch(kek, attributes, wrapped, count);
     const { statuses } = await this.#run("openCheckBatch", [kek], [attributes, wrapped], count, options);
-    return counted(statuses!);
+    return failures(statuses!);
   }
 
   async rewrapBatch(
@@ -248,7 +253,7 @@ class Pool implements VaultPool {
     if (count === 0) return this.#vault.rewrapBatch(oldKek, newKek, attributes, wrapped, count);
     const keys = [oldKek, newKek];
     const { output, statuses } = await this.#run("rewrapBatch", keys, [attributes, wrapped], count, options);
-    return { wrapped: output, ...counted(statuses!) };
+    return { wrapped: output, ...failures(statuses!) };
   }
 
   async deriveBatch(
@@ -347,9 +352,8 @@ class Pool implements VaultPool {
 
   async #runHere(batch: Batch, results: Results): Promise<void> {
     for (let piece = take(batch); piece !== null; piece = take(batch)) {
-      const { from, count } = piece;
-      const inputs = batch.inputs.map((all) => sliceRecords(all, batch.count, from, count));
-      results.put(piece, CALLS[batch.call](this.#vault, batch.keys, inputs, count));
+      const inputs = pieceInputs(batch, piece);
+      results.put(piece, CALLS[batch.call](this.#vault, batch.keys, inputs, piece.count));
       await nextTurn();
     }
     if (batch.ended !== null) throw batch.ended.reason;
@@ -398,7 +402,7 @@ class Results {
 }
 
 function divisible(all: Uint8Array, count: number, each: number | null, what: string): void {
-  if (!(all instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
+  bytes(all, what);
   const whole = Number.isInteger(count) && count >= 0;
   if (whole && (each === null ? count === 0 || all.length % count === 0 : all.length === count * each))
     return;
@@ -407,12 +411,6 @@ function divisible(all: Uint8Array, count: number, each: number | null, what: st
     length: all.length,
     count,
   });
-}
-
-function counted(statuses: Uint8Array): Statuses {
-  let failed = 0;
-  for (const status of statuses) if (status !== 0) failed++;
-  return { failed, statuses };
 }
 
 /** Starts a pool with workers that `spawn` makes; fewer, or none, where they don't come up. */

@@ -65,8 +65,8 @@ export function output(length: number): Uint8Array {
 }
 
 /** How many records of `each` bytes, inputs and outputs counted, go through memory in one call: a multiple of 4. */
-export function pieceOf(each: number): number {
-  return Math.max(4, Math.floor(PIECE_BYTES / each) & ~3);
+export function pieceOf(each: number, bytesAtOnce = PIECE_BYTES): number {
+  return Math.max(4, Math.floor(bytesAtOnce / each) & ~3);
 }
 
 export function failedRecords(indexes: readonly number[]): CoreError {

@@ -10,14 +10,20 @@ import { effectiveState, next } from "../lifecycle/transition.js";
 import type { Revocation } from "../keys/versions.js";
 import { readKey, type StoredKey } from "../keys/reads.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
-import { keyspace } from "../storage/keyspace.js";
-import { eventOf, planChange, readForChange } from "./change-state.js";
+import { eventOf, planChange, readForChange, type StateChange } from "./change-state.js";
 import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
 import { markExposed } from "./expose.js";
-import { jobRecord, openJob, type JobControl, type JobOptions, type StoredJob } from "./jobs.js";
+import {
+  openJob,
+  withJob,
+  type JobControl,
+  type JobOptions,
+  type JobRecord,
+  type StoredJob,
+} from "./jobs.js";
 
 export interface AllVersionsOption extends JobOptions {
   /** Every version, in a job. */
@@ -81,6 +87,15 @@ interface Done {
   sums: readonly number[];
 }
 
+/** What one version's move to another state adds to its job: nothing but itself. */
+function moving(context: StoreContext, change: StateChange): Task["plan"] {
+  return async (before, row) => {
+    const time = commandTime(context, before.record.time);
+    const { plan } = await planChange(context, before, row, change, time);
+    return { plan, adds: [] };
+  };
+}
+
 /** @throws {KeyloomError} `KEY_NOT_FOUND`, `JOB_CANCELLED`, `JOB_REQUEST_MISMATCH` */
 export async function deactivateAll(
   context: StoreContext,
@@ -92,11 +107,7 @@ export async function deactivateAll(
     operation: "deactivate",
     event: "deactivate",
     request: [[2, false]],
-    async plan(before, row) {
-      const time = commandTime(context, before.record.time);
-      const { plan } = await planChange(context, before, row, { operation: "deactivate" }, time);
-      return { plan, adds: [] };
-    },
+    plan: moving(context, { operation: "deactivate" }),
   });
   return { job: idToString(jobId), deactivated: done, skipped };
 }
@@ -118,11 +129,7 @@ export async function revokeAll(
       [2, revocation.reason],
       [3, revocation.occurrence],
     ],
-    async plan(before, row) {
-      const time = commandTime(context, before.record.time);
-      const { plan } = await planChange(context, before, row, change, time);
-      return { plan, adds: [] };
-    },
+    plan: moving(context, change),
   });
   if (event === "revoke-compromised") await markExposed(context);
   return { job: idToString(jobId), revoked: done, skipped };
@@ -179,13 +186,9 @@ async function changeAll(
     await control.pause();
     if (first) await task.begin?.(before.record, rows);
     const { plan, adds } = await task.plan(before, rows[0]!);
-    const commit = await context.committer.commit(
-      withJob(plan, job, {
-        finished: rows.length === 1,
-        skipped: before.record.versions.length - done - 1,
-        adds,
-      }),
-    );
+    const skipped = before.record.versions.length - done - 1;
+    const record = oneMore(job, { finished: rows.length === 1, skipped, adds });
+    const commit = await context.committer.commit(withJob(plan, job, record));
     context.ring.invalidate();
     conflicts = commit.committed ? 0 : conflicts + 1;
     if (conflicts === RETRIES) {
@@ -202,21 +205,14 @@ function movable(context: StoreContext, record: KeyRecord, event: Task["event"])
   );
 }
 
-/** The plan with the job's record in it, one version on. Its sums begin with the number of those skipped. */
-function withJob(
-  plan: Plan,
-  job: StoredJob,
+/** The job one version on. Its sums begin with the number of those skipped. */
+function oneMore(
+  { record }: StoredJob,
   { finished, skipped, adds }: { finished: boolean; skipped: number; adds: readonly number[] },
-): Plan {
-  const [, ...before] = job.record.sums ?? [];
+): JobRecord {
+  const [, ...before] = record.sums ?? [];
   const sums = [skipped, ...adds.map((add, i) => add + (before[i] ?? 0))];
-  const record = { ...job.record, done: job.record.done + 1, finished, sums };
-  return {
-    ...plan,
-    checks: [...plan.checks, { key: keyspace.job(job.id), version: job.storageVersion }],
-    records: [...plan.records, jobRecord({ ...job, record })],
-    event: { ...plan.event, job: job.id },
-  };
+  return { ...record, done: record.done + 1, finished, sums };
 }
 
 function outcomeOf({ record }: StoredJob, { versions }: KeyRecord): Done {

@@ -5,13 +5,13 @@ import { revocationEvent, type LifecycleEvent } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import type { Operation } from "../policy/model.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
-import { readKey, type StoredKey } from "../keys/reads.js";
+import { keyNotFound, readKey, type StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow, type Revocation } from "../keys/versions.js";
-import { announce, changeOf } from "./change.js";
+import { announce, changed, changeOf, planOf } from "./change.js";
 import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { closeForCompromise, markExposed } from "./expose.js";
 
 /** What is to happen to a version. A revocation's event follows from its reason. */
@@ -24,10 +24,10 @@ export function eventOf(change: StateChange): LifecycleEvent {
 
 /** Reads a key anew, past the cache: what a change is built on. @throws {KeyloomError} `KEY_NOT_FOUND` */
 export async function readForChange(context: StoreContext, reference: string): Promise<StoredKey> {
-  const known = await context.ring.lookup(reference);
-  const stored = known === null ? null : await readKey(context.storage, context.records, known.record.id);
-  if (stored !== null) return stored;
-  throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
+  const { record } = await context.ring.require(reference);
+  const stored = await readKey(context.storage, context.records, record.id);
+  if (stored === null) throw keyNotFound(reference);
+  return stored;
 }
 
 /**
@@ -96,20 +96,13 @@ export async function planChange(
   const event = eventOf(change);
   const moved = advance(row, event, time, principal.entity, transitions, revocation);
   const record = withRow(before.record, moved.row, time);
-  const changed = changeOf(before, record, [moved]);
-  if (event === "revoke-compromised") await closeForCompromise(context, changed, record, row.version);
+  const own = changeOf(before, record, [moved]);
+  if (event === "revoke-compromised") await closeForCompromise(context, own, record, row.version);
   // Activating restricts nobody, but it can change which version is current.
-  await announce(context, changed);
+  await announce(context, own);
+  const more = revocation === undefined ? {} : { revocation: revocation.reason };
   return {
-    result: { record, revision: before.revision + 1, storageVersion: "" },
-    plan: {
-      ...changed,
-      time,
-      event: {
-        ...eventBy(context, operation, decision),
-        subjects: changed.subjects,
-        ...(revocation === undefined ? {} : { revocation: revocation.reason }),
-      },
-    },
+    result: changed(before, record),
+    plan: planOf(context, operation, decision, own, time, more),
   };
 }

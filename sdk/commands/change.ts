@@ -10,13 +10,36 @@ import type { Subject } from "../audit/event.js";
 import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import { KeyloomError } from "../foundation/errors.js";
-import type { StoreContext } from "./execute.js";
+import type { Decision, Operation } from "../policy/model.js";
+import type { Plan } from "./committer.js";
+import { eventBy, type StoreContext } from "./execute.js";
 
 export interface Change {
   checks: Check[];
   records: UnsealedRecord[];
   mutations: Mutation[];
   subjects: Subject[];
+}
+
+export function noChange(): Change {
+  return { checks: [], records: [], mutations: [], subjects: [] };
+}
+
+/** The plan that commits a change. @param more - what its event says besides */
+export function planOf(
+  context: StoreContext,
+  operation: Operation,
+  decision: Decision,
+  { subjects, ...change }: Change,
+  time: number,
+  more: Partial<Plan["event"]> = {},
+): Plan {
+  return { ...change, time, event: { ...eventBy(context, operation, decision), subjects, ...more } };
+}
+
+/** A key as a change will leave it in the store. Its storage version is not known before. */
+export function changed(before: StoredKey, record: KeyRecord): StoredKey {
+  return { record, revision: before.revision + 1, storageVersion: "" };
 }
 
 /**

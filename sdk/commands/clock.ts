@@ -11,9 +11,8 @@ import { KeyloomError } from "../foundation/errors.js";
 import { markRecord, readMark, type StoredMark } from "../keys/store-records.js";
 import type { Operation } from "../policy/model.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
-import type { Change } from "./change.js";
-import { announce } from "./change.js";
-import { authorize, eventBy, execute, type StoreContext } from "./execute.js";
+import { announce, noChange, planOf } from "./change.js";
+import { authorize, execute, type StoreContext } from "./execute.js";
 import type { UpkeepOperation } from "./upkeep.js";
 
 const HOUR = 3_600_000;
@@ -67,21 +66,14 @@ async function raiseMark(
     const decision = authorize(context, operation, null);
     const stored = await readMark(context.storage, context.records);
     const time = Math.max(stored.time, to);
-    const change: Change = {
-      checks: [{ key: keyspace.mark(), version: stored.storageVersion }],
-      records: [markRecord(time, stored.revision + 1)],
-      mutations: [],
-      subjects: [],
-    };
+    const change = noChange();
+    change.checks.push({ key: keyspace.mark(), version: stored.storageVersion });
+    change.records.push(markRecord(time, stored.revision + 1));
     // Whose clock is behind hears of it: no version comes back to life there.
     await announce(context, change);
     return {
       result: { from: stored.time, to: time },
-      plan: {
-        ...change,
-        time,
-        event: { ...eventBy(context, operation, decision), operation: named, subjects: [] },
-      },
+      plan: planOf(context, operation, decision, change, time, { operation: named }),
     };
   });
   context.mark.time = Math.max(context.mark.time, result.to);

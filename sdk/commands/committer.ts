@@ -41,6 +41,29 @@ export interface Plan {
   resend?: true;
 }
 
+/** What one item adds to a commit. */
+export interface ItemCost {
+  checks: number;
+  mutations: number;
+  /** Of all keys and values, keys of checks included. Left out where a commit is never large. */
+  bytes?: number;
+}
+
+/** What a commit holds besides its items: records of the key, job, epoch or gate, the event, head and list of writers. */
+const BASE_COST = { checks: 8, mutations: 8, bytes: 2048 };
+
+/** How many items, at most `most`, one commit of a store takes; at least one. */
+export function itemsPerCommit({ capabilities }: StorageAdapter, item: ItemCost, most: number): number {
+  const { maxChecks, maxMutations, maxCommitBytes } = capabilities;
+  const fit = Math.min(
+    most,
+    (maxChecks - BASE_COST.checks) / item.checks,
+    (maxMutations - BASE_COST.mutations) / item.mutations,
+    item.bytes === undefined ? Infinity : (maxCommitBytes - BASE_COST.bytes) / item.bytes,
+  );
+  return Math.max(1, Math.floor(fit));
+}
+
 export type CommitResult =
   | {
       committed: true;

@@ -15,8 +15,9 @@ import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { CheckedOptions } from "./create.js";
 import { newKeyRecord } from "./create.js";
+import type { ItemCost } from "./committer.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
-import { batchSize, commitBatch, openJob, type ItemCost, type JobControl, type StoredJob } from "./jobs.js";
+import { batchSize, commitBatch, openJob, type JobControl, type StoredJob } from "./jobs.js";
 import {
   openWrappingVersion,
   spendWrapping,
@@ -80,7 +81,7 @@ export async function createMany(
 }
 
 /** What a key of this kind adds to a commit: its record, history and material, index entries, perhaps a gate. */
-function costOfItem(context: StoreContext, job: Id, options: CheckedOptions, kek: Id): ItemCost {
+function costOfItem(context: StoreContext, job: Id, options: CheckedOptions, kek: Id): Required<ItemCost> {
   const { record, first } = newKeyRecord(
     context,
     options,

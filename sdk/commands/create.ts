@@ -19,8 +19,8 @@ import type { StoredKey } from "../keys/reads.js";
 import { gateRecord } from "../keys/store-records.js";
 import { newVersion } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
-import { changeOf } from "./change.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { changeOf, planOf } from "./change.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import {
   openWrappingVersion,
   spendWrapping,
@@ -205,11 +205,7 @@ export async function createKey(
     if (wrapsKeys(record)) change.records.push(gateRecord(id, 1, true, 1));
     return {
       result: record,
-      plan: {
-        ...change,
-        time: record.time,
-        event: { ...eventBy(context, operation, decision), subjects: change.subjects },
-      },
+      plan: planOf(context, operation, decision, change, record.time),
     };
   });
   return { record: result, revision: 1, storageVersion: commit.versionOf(keyspace.key(id)) ?? "" };

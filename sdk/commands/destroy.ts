@@ -11,11 +11,11 @@ import type { StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow } from "../keys/versions.js";
 import type { Check } from "../storage/adapter.js";
-import { announce, changeOf } from "./change.js";
+import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import { settleClock } from "./clock.js";
 import type { Plan } from "./committer.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { setGate } from "./upkeep.js";
 import { countUnder, wrapsKeys } from "./wrapping.js";
 
@@ -130,15 +130,11 @@ export async function planDestruction(
   await announce(context, change);
   return {
     result: {
-      stored: { record, revision: before.revision + 1, storageVersion: "" },
+      stored: changed(before, record),
       version: row.version,
       erasure: material === null ? "cryptographic" : "deleted",
       shredded: cleared.shredded,
     },
-    plan: {
-      ...change,
-      time,
-      event: { ...eventBy(context, "destroy", decision), subjects: change.subjects },
-    },
+    plan: planOf(context, "destroy", decision, change, time),
   };
 }

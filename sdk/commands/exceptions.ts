@@ -2,7 +2,8 @@
 import type { Evidence } from "../lifecycle/permits.js";
 import type { Decision, Operation } from "../policy/model.js";
 import type { Subject } from "../audit/event.js";
-import { eventBy, execute, type StoreContext } from "./execute.js";
+import { noChange, planOf } from "./change.js";
+import { execute, type StoreContext } from "./execute.js";
 
 export interface ExceptionalUseEvent {
   operation: Operation;
@@ -16,20 +17,10 @@ export interface ExceptionalUseEvent {
 
 export async function recordException(context: StoreContext, use: ExceptionalUseEvent): Promise<void> {
   const { operation, decision, time, subject, reasons, evidence } = use;
-  const by = eventBy(context, operation, decision);
+  const change = { ...noChange(), subjects: [subject] };
+  const more = { reasons: [...decision.rules, ...reasons], ...(evidence === undefined ? {} : { evidence }) };
   await execute(context, async () => ({
     result: undefined,
-    plan: {
-      checks: [],
-      records: [],
-      mutations: [],
-      time,
-      event: {
-        ...by,
-        reasons: [...by.reasons, ...reasons],
-        subjects: [subject],
-        ...(evidence === undefined ? {} : { evidence }),
-      },
-    },
+    plan: planOf(context, operation, decision, change, time, more),
   }));
 }

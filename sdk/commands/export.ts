@@ -4,10 +4,10 @@ import { idToString } from "../foundation/ids.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { requireVersion } from "../keys/use.js";
-import { announce, changeOf } from "./change.js";
+import { announce, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import { settleClock } from "./clock.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { exposing, markExposed, withExposed } from "./expose.js";
 import { wrapsKeys } from "./wrapping.js";
 
@@ -48,18 +48,9 @@ export async function exportCleartext(
     const record = withExposed(before.record, (candidate) => candidate.version === row.version);
     const change = changeOf(before, { ...record, time: Math.max(record.time, time) }, []);
     if (wrapsKeys(record) && !row.exposed) change.mutations.push(exposing(record.id, row.version));
+    change.subjects.push({ key: record.id, version: row.version });
     await announce(context, change);
-    return {
-      result: row.version,
-      plan: {
-        ...change,
-        time,
-        event: {
-          ...eventBy(context, "export", decision),
-          subjects: [{ key: record.id, version: row.version }],
-        },
-      },
-    };
+    return { result: row.version, plan: planOf(context, "export", decision, change, time) };
   });
   context.ring.invalidate();
   await markExposed(context);

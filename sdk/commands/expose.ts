@@ -10,20 +10,19 @@ import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import { gateRecord, readGate, readTrail } from "../keys/store-records.js";
 import { encodeKeyRecord, type KeyRecord } from "../keys/record.js";
-import { openKeyEntries, readKey, type StoredKey } from "../keys/reads.js";
+import { readKey, readKeys, type StoredKey } from "../keys/reads.js";
 import { indexMutations } from "../keys/indexes.js";
 import type { Mutation } from "../storage/adapter.js";
 import { idOfKey, keyspace, parseMaterialKey, ranges, versionOfKey } from "../storage/keyspace.js";
-import type { Change } from "./change.js";
-import type { Plan } from "./committer.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { noChange, planOf, type Change } from "./change.js";
+import { itemsPerCommit, type Plan } from "./committer.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import type { UpkeepOperation } from "./upkeep.js";
 import { wrapsKeys } from "./wrapping.js";
 
 const EMPTY = new Uint8Array(0);
 /** A version adds at most its index entry and, where it wraps others, an entry of its own; a key its record. */
-const MUTATIONS_PER_ROW = 3;
-const BASE_COST = 8;
+const ROW_COST = { checks: 1, mutations: 3 };
 const MAX_ROWS = 256;
 
 /** The entry that a commit leaves which exposes what lies under a wrapping-key version. */
@@ -68,10 +67,7 @@ interface Row {
 async function markUnder(context: StoreContext, kek: Id, kekVersion: number): Promise<number> {
   let marked = 0;
   if (await isExposing(context, kek, kekVersion)) {
-    const { maxChecks, maxMutations } = context.storage.capabilities;
-    const most = Math.floor(
-      Math.min(MAX_ROWS, maxChecks - BASE_COST, (maxMutations - BASE_COST) / MUTATIONS_PER_ROW),
-    );
+    const most = itemsPerCommit(context.storage, ROW_COST, MAX_ROWS);
     let batch: Row[] = [];
     for await (const row of everUnder(context, kek, kekVersion)) {
       batch.push(row);
@@ -83,9 +79,8 @@ async function markUnder(context: StoreContext, kek: Id, kekVersion: number): Pr
   }
   await execute(context, async () => ({
     result: undefined,
-    plan: planOf(context, {
-      checks: [],
-      records: [],
+    plan: planToMark(context, {
+      ...noChange(),
       mutations: [{ kind: "delete", key: keyspace.indexExposing(kek, kekVersion) }],
       subjects: [{ key: kek, version: kekVersion }],
     }),
@@ -124,16 +119,15 @@ async function markRows(context: StoreContext, rows: readonly Row[]): Promise<nu
   }
   const wanted = [...byKey.values()];
   const { result } = await execute(context, async () => {
-    const entries = await context.storage.getMany(wanted.map(({ id }) => keyspace.key(id)));
-    // A key that has no record is the store's own MAC key.
-    const known = wanted.filter((_, i) => entries[i] !== null);
-    const stored = openKeyEntries(
-      context.records,
-      entries.filter((entry) => entry !== null),
-    );
-    const change: Change = { checks: [], records: [], mutations: [], subjects: [] };
-    stored.forEach((before, i) => markKey(change, before, known[i]!.versions));
-    return { result: change.subjects.length, plan: planOf(context, change) };
+    const ids = wanted.map(({ id }) => id);
+    const stored = await readKeys(context.storage, context.records, ids);
+    const change = noChange();
+    for (const [i, { versions }] of wanted.entries()) {
+      const before = stored[i]!;
+      // A key that has no record is the store's own MAC key.
+      if (before !== null) markKey(change, before, versions);
+    }
+    return { result: change.subjects.length, plan: planToMark(context, change) };
   });
   return result;
 }
@@ -165,15 +159,8 @@ export function withExposed(
   };
 }
 
-function planOf(context: StoreContext, change: Change): Plan {
+function planToMark(context: StoreContext, change: Change): Plan {
   const decision = authorize(context, "revoke", null);
-  return {
-    ...change,
-    time: commandTime(context),
-    event: {
-      ...eventBy(context, "revoke", decision),
-      operation: "expose" satisfies UpkeepOperation,
-      subjects: change.subjects,
-    },
-  };
+  const operation = "expose" satisfies UpkeepOperation;
+  return planOf(context, "revoke", decision, change, commandTime(context), { operation });
 }

@@ -13,6 +13,7 @@ import { keyspace } from "../storage/keyspace.js";
 import type { Check, Conflict, Mutation } from "../storage/adapter.js";
 import type { Decision, Operation } from "../policy/model.js";
 import { BULK_ROW_LENGTH, MAX_BULK_KEYS } from "../audit/event.js";
+import { itemsPerCommit, type ItemCost, type Plan } from "./committer.js";
 import { eventBy, type StoreContext } from "./execute.js";
 
 export interface JobRecord {
@@ -38,7 +39,7 @@ export interface StoredJob {
 }
 
 /** What a batch's commit puts: the job's record, one revision on. */
-export function jobRecord(job: StoredJob): UnsealedRecord {
+function jobRecord(job: StoredJob): UnsealedRecord {
   const { kind, request, done, finished, sums } = job.record;
   return {
     storageKey: keyspace.job(job.id),
@@ -83,27 +84,44 @@ export async function openJob(
   return { id, record, revision, storageVersion: entry.version };
 }
 
-/** What one item of a batch adds to its commit. */
-export interface ItemCost {
-  checks: number;
-  mutations: number;
-  /** Of all keys and values, keys of checks included. */
-  bytes: number;
+/** How many items one commit of this store takes; never more than an event lists. */
+export function batchSize({ storage }: StoreContext, item: Required<ItemCost>): number {
+  return itemsPerCommit(storage, { ...item, bytes: item.bytes + BULK_ROW_LENGTH }, MAX_BULK_KEYS);
 }
 
-/** What a batch's commit holds besides: the gate's check, the job's record, the event, head and list of writers. */
-const BATCH_COST: ItemCost = { checks: 8, mutations: 8, bytes: 2048 };
+/** A plan with its job in it: checked, and put as it is after this commit. */
+export function withJob(plan: Plan, job: StoredJob, record: JobRecord): Plan {
+  return {
+    ...plan,
+    checks: [...plan.checks, { key: keyspace.job(job.id), version: job.storageVersion }],
+    records: [...plan.records, jobRecord({ ...job, record })],
+    event: { ...plan.event, job: job.id },
+  };
+}
 
-/** How many items one commit of this store takes; never more than an event lists. */
-export function batchSize({ storage }: StoreContext, item: ItemCost): number {
-  const { maxChecks, maxMutations, maxCommitBytes } = storage.capabilities;
-  const fit = Math.min(
-    MAX_BULK_KEYS,
-    (maxChecks - BATCH_COST.checks) / item.checks,
-    (maxMutations - BATCH_COST.mutations) / item.mutations,
-    (maxCommitBytes - BATCH_COST.bytes) / (item.bytes + BULK_ROW_LENGTH),
-  );
-  return Math.max(1, Math.floor(fit));
+/**
+ * Commits a plan together with its job's record.
+ *
+ * @returns the job as it is now stored, or the conflicts, as a value, when a check of the plan failed
+ * @throws {KeyloomError} `STORE_CONFLICT` when the job's own record changed: it runs elsewhere too
+ */
+export async function commitWithJob(
+  context: StoreContext,
+  plan: Plan,
+  job: StoredJob,
+  record: JobRecord,
+): Promise<{ job: StoredJob } | Conflict> {
+  const key = keyspace.job(job.id);
+  const result = await context.committer.commit(withJob(plan, job, record));
+  if (result.committed) {
+    const storageVersion = result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
+    return { job: { ...job, record, revision: job.revision + 1, storageVersion } };
+  }
+  if (!result.conflicts.some((conflict) => equalBytes(conflict.key, key))) return result;
+  throw new KeyloomError("STORE_CONFLICT", {
+    message: `job ${idToString(job.id)} runs elsewhere too`,
+    job: idToString(job.id),
+  });
 }
 
 /** What one batch changes, beside the job's own record and event. */
@@ -125,37 +143,17 @@ export interface BatchChange {
 /**
  * Commits one batch together with the job's record and its event.
  *
- * @returns the job as it is now stored, or the conflicts, as a value, when a check of the batch failed
- * @throws {KeyloomError} `STORE_CONFLICT` when the job's own record changed: it runs elsewhere too
+ * @returns as `commitWithJob`
  */
 export async function commitBatch(
   context: StoreContext,
   job: StoredJob,
   batch: BatchChange,
 ): Promise<{ job: StoredJob } | Conflict> {
-  const key = keyspace.job(job.id);
   const record: JobRecord = { ...job.record, done: job.record.done + batch.size, finished: batch.last };
-  const result = await context.committer.commit({
-    checks: [...batch.checks, { key, version: job.storageVersion }],
-    records: [...(batch.records ?? []), jobRecord({ ...job, record })],
-    mutations: batch.mutations,
-    time: batch.time,
-    event: {
-      ...eventBy(context, batch.operation, batch.decision),
-      subjects: [],
-      bulk: batch.rows,
-      job: job.id,
-    },
-  });
-  if (result.committed) {
-    const storageVersion = result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
-    return { job: { ...job, record, revision: job.revision + 1, storageVersion } };
-  }
-  if (!result.conflicts.some((conflict) => equalBytes(conflict.key, key))) return result;
-  throw new KeyloomError("STORE_CONFLICT", {
-    message: `job ${idToString(job.id)} runs elsewhere too`,
-    job: idToString(job.id),
-  });
+  const { checks, mutations, time, operation, decision, rows } = batch;
+  const event = { ...eventBy(context, operation, decision), subjects: [], bulk: rows };
+  return commitWithJob(context, { checks, records: [], mutations, time, event }, job, record);
 }
 
 export interface JobProgress {

@@ -3,11 +3,11 @@ import { KeyloomError } from "../foundation/errors.js";
 import { CHANGEABLE_DATES, changeDates, type DateChanges } from "../lifecycle/dates.js";
 import type { StoredKey } from "../keys/reads.js";
 import { applyDueDates, withRow } from "../keys/versions.js";
-import { announce, changeOf } from "./change.js";
+import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import { settleClock } from "./clock.js";
 import { checkTime } from "./create.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 
 /** Dates to set; `null` = none. What is left out stays as it is. */
 export interface DatesOptions {
@@ -49,12 +49,8 @@ export async function setDates(
     const change = changeOf(before, record, [moved]);
     await announce(context, change);
     return {
-      result: { record, revision: before.revision + 1, storageVersion: "" },
-      plan: {
-        ...change,
-        time,
-        event: { ...eventBy(context, "set-dates", decision), subjects: change.subjects },
-      },
+      result: changed(before, record),
+      plan: planOf(context, "set-dates", decision, change, time),
     };
   });
   context.ring.invalidate();

@@ -8,15 +8,15 @@ import { cborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { indexKeys } from "../keys/indexes.js";
-import { openKeyEntries, type StoredKey } from "../keys/reads.js";
+import { readKeys, type StoredKey } from "../keys/reads.js";
 import { applyDueDates, withRow } from "../keys/versions.js";
 import { keyspace, parseDueKey, ranges } from "../storage/keyspace.js";
-import { announce, changeOf, type Change } from "./change.js";
+import { announce, changeOf, noChange, planOf, type Change } from "./change.js";
 import { settleClock } from "./clock.js";
-import { authorize, commandTime, eventBy, type StoreContext } from "./execute.js";
+import { itemsPerCommit } from "./committer.js";
+import { authorize, commandTime, type StoreContext } from "./execute.js";
 import { markExposed } from "./expose.js";
-import { jobRecord, openJob, type JobControl, type StoredJob } from "./jobs.js";
-import type { UpkeepOperation } from "./upkeep.js";
+import { commitWithJob, openJob, type JobControl, type StoredJob } from "./jobs.js";
 
 export interface SweepSummary {
   job: string;
@@ -29,7 +29,6 @@ export interface SweepSummary {
 /** Due entries of one commit at most. What one adds: its key's record, two history entries, four index entries. */
 const MAX_ROWS = 128;
 const ROW_COST = { checks: 3, mutations: 7 };
-const BASE_COST = 8;
 const RETRIES = 16;
 
 interface DueEntry {
@@ -62,14 +61,7 @@ export async function sweep(context: StoreContext, control: JobControl, jobId: I
 }
 
 async function nextBatch({ storage }: StoreContext, time: number, after?: Uint8Array): Promise<DueEntry[]> {
-  const { maxChecks, maxMutations } = storage.capabilities;
-  const limit = Math.floor(
-    Math.min(
-      MAX_ROWS,
-      (maxChecks - BASE_COST) / ROW_COST.checks,
-      (maxMutations - BASE_COST) / ROW_COST.mutations,
-    ),
-  );
+  const limit = itemsPerCommit(storage, ROW_COST, MAX_ROWS);
   const batch: DueEntry[] = [];
   for await (const { key } of storage.list(ranges.due(time, after), { limit, keysOnly: true })) {
     const { key: id, version } = parseDueKey(key);
@@ -87,45 +79,19 @@ async function sweepBatch(
   const ids = [...new Map(batch.map(({ key }) => [toHex(key), key])).values()];
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     const decision = authorize(context, "sweep", null);
-    const entries = await context.storage.getMany(ids.map((id) => keyspace.key(id)));
-    const present = entries.filter((entry) => entry !== null);
-    const stored = openKeyEntries(context.records, present);
-    const change: Change = { checks: [], records: [], mutations: [], subjects: [] };
-    for (const id of ids) {
-      const own = stored.find(({ record }) => equalBytes(record.id, id)) ?? null;
-      sweepKey(
-        context,
-        change,
-        id,
-        own,
-        batch.filter(({ key }) => equalBytes(key, id)),
-        time,
-      );
+    const stored = await readKeys(context.storage, context.records, ids);
+    const change = noChange();
+    for (const [i, id] of ids.entries()) {
+      const own = batch.filter(({ key }) => equalBytes(key, id));
+      sweepKey(context, change, id, stored[i]!, own, time);
     }
     if (change.mutations.length === 0) return job;
     // Nothing is restricted that was not by its dates; but whose clock is behind should hear of it.
     await announce(context, change);
     const record = { ...job.record, done: job.record.done + change.subjects.length };
-    const key = keyspace.job(job.id);
-    const commit = await context.committer.commit({
-      ...change,
-      checks: [...change.checks, { key, version: job.storageVersion }],
-      records: [...change.records, jobRecord({ ...job, record })],
-      time,
-      event: {
-        ...eventBy(context, "sweep", decision),
-        operation: "sweep" satisfies UpkeepOperation,
-        subjects: change.subjects,
-        job: job.id,
-      },
-    });
-    if (commit.committed) {
-      const storageVersion = commit.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
-      return { ...job, record, revision: job.revision + 1, storageVersion };
-    }
-    if (commit.conflicts.some((conflict) => equalBytes(conflict.key, key))) {
-      throw new KeyloomError("STORE_CONFLICT", { message: "this sweep runs elsewhere too" });
-    }
+    const plan = planOf(context, "sweep", decision, change, time);
+    const commit = await commitWithJob(context, plan, job, record);
+    if ("job" in commit) return commit.job;
   }
   throw new KeyloomError("STORE_CONFLICT", { message: "others keep changing the same keys; try again" });
 }

@@ -11,7 +11,8 @@ import type { StoredKey } from "../keys/reads.js";
 import { readUsage, usageRecord } from "../keys/store-records.js";
 import { requireVersion } from "../keys/use.js";
 import { keyspace } from "../storage/keyspace.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { noChange, planOf } from "./change.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import type { UpkeepOperation } from "./upkeep.js";
 
 interface Stock {
@@ -130,16 +131,12 @@ async function change(
       operations: before.spent.operations + amount.operations,
       bytes: before.spent.bytes + amount.bytes,
     };
-    return {
-      result: amount,
-      plan: {
-        checks: [{ key: keyspace.usage(key, version), version: before.storageVersion }],
-        records: [usageRecord(key, version, spent, before.revision + 1)],
-        mutations: [],
-        time: commandTime(context),
-        event: { ...eventBy(context, operation, decision), operation: named, subjects: [{ key, version }] },
-      },
-    };
+    const change = noChange();
+    change.checks.push({ key: keyspace.usage(key, version), version: before.storageVersion });
+    change.records.push(usageRecord(key, version, spent, before.revision + 1));
+    change.subjects.push({ key, version });
+    const plan = planOf(context, operation, decision, change, commandTime(context), { operation: named });
+    return { result: amount, plan };
   });
   return result;
 }

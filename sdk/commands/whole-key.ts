@@ -7,27 +7,14 @@ import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { advance, withRow } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
-import { announce, changeOf } from "./change.js";
+import { announce, changed, changeOf, planOf } from "./change.js";
 import { readForChange } from "./change-state.js";
 import { settleClock } from "./clock.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "./execute.js";
+import { itemsPerCommit } from "./committer.js";
+import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 
 /** What moving one version adds to a commit at most: its history (two due dates and the event) and its index entries. */
 const ROW_COST = { checks: 3, mutations: 8 };
-/** What a commit holds besides: the key's record, the epoch, the event, the writer's head and the list of writers. */
-const BASE_COST = 8;
-
-/** How many versions of one key fit into a commit of this store. */
-export function versionsPerCommit({ storage }: StoreContext): number {
-  const { maxChecks, maxMutations } = storage.capabilities;
-  return Math.max(
-    1,
-    Math.floor(
-      Math.min((maxChecks - BASE_COST) / ROW_COST.checks, (maxMutations - BASE_COST) / ROW_COST.mutations),
-    ),
-  );
-}
-
 /** The versions to which an event can happen now. @throws {KeyloomError} `KEY_TRANSITION_NOT_ALLOWED`: to none */
 function movable(
   { transitions }: StoreContext,
@@ -60,7 +47,7 @@ export async function changeAll(
       const decision = authorize(context, event, before.record.owner);
       const time = commandTime(context, before.record.time);
       const rows = movable(context, before.record, event, time);
-      const now = rows.slice(0, versionsPerCommit(context));
+      const now = rows.slice(0, itemsPerCommit(context.storage, ROW_COST, rows.length));
       const moved = now.map((row) =>
         advance(row, event, time, context.principal.entity, context.transitions),
       );
@@ -69,10 +56,10 @@ export async function changeAll(
       await announce(context, change);
       return {
         result: {
-          stored: { record, revision: before.revision + 1, storageVersion: "" },
+          stored: changed(before, record),
           rest: rows.length - now.length,
         },
-        plan: { ...change, time, event: { ...eventBy(context, event, decision), subjects: change.subjects } },
+        plan: planOf(context, event, decision, change, time),
       };
     }).catch((error: unknown) => {
       // Another process did the rest meanwhile.
@@ -124,17 +111,11 @@ export async function setArchived(
         entity: context.principal.entity,
       }),
     });
+    change.subjects.push(...record.versions.map(({ version }) => ({ key: id, version })));
     await announce(context, change);
     return {
-      result: { record, revision: before.revision + 1, storageVersion: "" },
-      plan: {
-        ...change,
-        time,
-        event: {
-          ...eventBy(context, event, decision),
-          subjects: record.versions.map(({ version }) => ({ key: id, version })),
-        },
-      },
+      result: changed(before, record),
+      plan: planOf(context, event, decision, change, time),
     };
   });
   context.ring.invalidate();

@@ -17,7 +17,7 @@ import { keyspace } from "../storage/keyspace.js";
 import type { UseException, UsePolicy } from "../lifecycle/permits.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import { suspensionOf } from "./history.js";
-import { readKey, readKeyByReference, type StoredKey } from "./reads.js";
+import { keyNotFound, readKey, readKeyByReference, type StoredKey } from "./reads.js";
 import { readEpoch, refreshMark, type Mark, type StoredEpoch } from "./store-records.js";
 import { requireUsable } from "./use.js";
 
@@ -115,6 +115,13 @@ export class KeyRing {
       this.#remember(idToString(stored.record.id), stored);
       return stored;
     }
+    return stored;
+  }
+
+  /** As `lookup`. @throws {KeyloomError} `KEY_NOT_FOUND` */
+  async require(reference: string): Promise<StoredKey> {
+    const stored = await this.lookup(reference);
+    if (stored === null) throw keyNotFound(reference);
     return stored;
   }
 

@@ -14,7 +14,7 @@ import { effectiveState, statesLeadingTo } from "../lifecycle/transition.js";
 import { compareBytes, type Entry, type Range, type StorageAdapter } from "../storage/adapter.js";
 import { idOfKey, keyspace, parseDueKey, ranges, trailingId } from "../storage/keyspace.js";
 import { indexKeys } from "./indexes.js";
-import { openKeyEntries, type StoredKey } from "./reads.js";
+import { openKeyEntries, readKeys, type StoredKey } from "./reads.js";
 
 /** A page examines at most so many entries, however few of them match. */
 export const MAX_EXAMINED = 10_000;
@@ -192,19 +192,21 @@ export async function listKeys(
 
   /** Reads a batch and takes what matches. @returns whether the page is full */
   const take = async (batch: readonly Candidate[]): Promise<boolean> => {
-    const entries =
+    const stored =
       sources === null
-        ? batch.map(({ entry }) => entry!)
-        : await storage.getMany(batch.map(({ id }) => keyspace.key(id)));
-    const opened = openKeyEntries(
-      opener,
-      entries.filter((entry) => entry !== null),
-    );
-    let at = 0;
+        ? openKeyEntries(
+            opener,
+            batch.map(({ entry }) => entry!),
+          )
+        : await readKeys(
+            storage,
+            opener,
+            batch.map(({ id }) => id),
+          );
     for (const [i, candidate] of batch.entries()) {
       after = candidate.id;
-      const stored = entries[i] === null ? null : opened[at++]!;
-      if (stored !== null && matches(stored, filter, time)) keys.push(stored);
+      const key = stored[i]!;
+      if (key !== null && matches(key, filter, time)) keys.push(key);
       if (keys.length === limit) return true;
     }
     return false;
@@ -302,15 +304,14 @@ export async function listDue(
   const due: StoredDue[] = [];
   const found: Uint8Array[] = [];
   for await (const { key } of storage.list(range, { limit, keysOnly: true })) found.push(key.slice());
-  const entries = await storage.getMany(found.map((key) => keyspace.key(parseDueKey(key).key)));
-  const opened = openKeyEntries(
+  const keys = await readKeys(
+    storage,
     opener,
-    entries.filter((entry) => entry !== null),
+    found.map((key) => parseDueKey(key).key),
   );
-  let at = 0;
   for (const [i, key] of found.entries()) {
-    if (entries[i] === null) continue;
-    const stored = opened[at++]!;
+    const stored = keys[i]!;
+    if (stored === null) continue;
     if (!indexKeys(stored.record).some((own) => equalBytes(own, key))) continue;
     const { time, version } = parseDueKey(key);
     due.push({ at: time, version, stored });

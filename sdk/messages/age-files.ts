@@ -4,14 +4,13 @@
  */
 import { loadCoreWith, type Handle, type Vault } from "../crypto/core.js";
 import { KeyloomError } from "../foundation/errors.js";
+import { passphraseBytes, type PassphraseSource } from "../foundation/passphrase.js";
 import { hostRandom, randomBytes } from "../foundation/random.js";
 import type { AgeSource } from "./age/byte-source.js";
 import { decryptAgeStream, encryptAgeStream } from "./age/file.js";
 import { MAX_STANZAS, type Stanza } from "./age/header.js";
 import {
   parseScryptStanza,
-  passphraseBytes,
-  type PassphraseSource,
   SALT_LENGTH,
   unwrapScryptStanza,
   WORK_FACTOR,
@@ -64,6 +63,9 @@ export interface DecryptAgeOptions {
   maxWorkFactor?: number | undefined;
 }
 
+/** Other implementations of age don't normalise passphrases either. */
+const asItIs = (text: string): string => text;
+
 let shared: Promise<Vault> | undefined;
 
 /** One vault for all files: an open stream holds one of its slots. */
@@ -112,7 +114,7 @@ export function encryptAge(source: AgeSource, options: EncryptAgeOptions): Reada
         if (passphrase === undefined) {
           return recipients.map((recipient) => wrapX25519Stanza(vault, recipient, fileKey));
         }
-        const secret = await passphraseBytes(passphrase);
+        const secret = await passphraseBytes(passphrase, asItIs);
         try {
           return [wrapScryptStanza(vault, secret, random(SALT_LENGTH), workFactor, fileKey)];
         } finally {
@@ -184,7 +186,7 @@ async function unwrapWithPassphrase(
   // It stands alone: the header has seen to that.
   const stanza = parseScryptStanza(stanzas[0]!, maximum);
   if (stanza === null) return null;
-  const secret = await passphraseBytes(passphrase);
+  const secret = await passphraseBytes(passphrase, asItIs);
   try {
     return unwrapScryptStanza(vault, secret, stanza);
   } finally {

@@ -40,9 +40,7 @@ function aadOf(options: MessageOptions): Uint8Array {
 
 /** @throws {KeyloomError} `KEY_NOT_FOUND` */
 async function lookup(context: StoreContext, reference: string): Promise<StoredKey> {
-  const stored = context.ring.cached(reference) ?? (await context.ring.lookup(reference));
-  if (stored !== null) return stored;
-  throw new KeyloomError("KEY_NOT_FOUND", { message: `there is no key ${reference}`, reference });
+  return context.ring.cached(reference) ?? context.ring.require(reference);
 }
 
 /** The number of the current version, allowed to encrypt now. */

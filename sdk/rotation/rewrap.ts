@@ -12,14 +12,8 @@ import { moveMaterial } from "../crypto/material.js";
 import { rowKey, rowValue } from "../crypto/uniform.js";
 import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import { authorize, commandTime, type StoreContext } from "../commands/execute.js";
-import {
-  batchSize,
-  commitBatch,
-  openJob,
-  type ItemCost,
-  type JobControl,
-  type StoredJob,
-} from "../commands/jobs.js";
+import type { ItemCost } from "../commands/committer.js";
+import { batchSize, commitBatch, openJob, type JobControl, type StoredJob } from "../commands/jobs.js";
 import { exposing, markExposed } from "../commands/expose.js";
 import { countUnder, openWrappingVersion, spendWrapping } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
@@ -35,7 +29,7 @@ export interface RewrapSummary {
 
 const RETRIES = 16;
 /** Per key: its path is checked, deleted and put anew, with a value of at most 180 bytes, and it stands in the trail. */
-const MOVE_COST: ItemCost = {
+const MOVE_COST: Required<ItemCost> = {
   checks: 1,
   mutations: 2,
   bytes: 3 * MATERIAL_KEY.length + 180 + TRAIL_ROW_LENGTH,

@@ -3,10 +3,10 @@ import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
 import { effectiveState, type VersionDates } from "../lifecycle/transition.js";
-import { announce, changeOf } from "../commands/change.js";
+import { announce, changed, changeOf, planOf } from "../commands/change.js";
 import { readForChange } from "../commands/change-state.js";
 import { settleClock } from "../commands/clock.js";
-import { authorize, commandTime, eventBy, execute, type StoreContext } from "../commands/execute.js";
+import { authorize, commandTime, execute, type StoreContext } from "../commands/execute.js";
 import { openWrappingVersion, spendWrapping, wrapMaterial, wrapsKeys } from "../commands/wrapping.js";
 import { MAX_VERSIONS, type KeyRecord, type KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
@@ -106,12 +106,8 @@ export async function rotateKey(
     // Rotating restricts nobody, but everyone should use the new version soon.
     await announce(context, change);
     return {
-      result: { record, revision: before.revision + 1, storageVersion: "" },
-      plan: {
-        ...change,
-        time,
-        event: { ...eventBy(context, "rotate", decision), subjects: change.subjects },
-      },
+      result: changed(before, record),
+      plan: planOf(context, "rotate", decision, change, time),
     };
   });
   context.ring.invalidate();

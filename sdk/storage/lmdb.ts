@@ -18,7 +18,7 @@ import {
 } from "./adapter.js";
 import { lmdbError } from "./lmdb-errors.js";
 import { type Driver, type OpenLmdb, openLmdb, probeSpace } from "./lmdb-open.js";
-import { loadDriver } from "./opening.js";
+import { loadDriver, Opening } from "./opening.js";
 import { countKeys, decimal, fresh, pageReader, type ReadTransaction, read } from "./lmdb-reads.js";
 import { copyRange, pagedList } from "./pages.js";
 
@@ -65,25 +65,30 @@ export function lmdbStorage(options: LmdbStorageOptions): StorageAdapter {
 
 class LmdbStorage implements StorageAdapter {
   readonly capabilities = CAPABILITIES;
-  readonly #options: LmdbStorageOptions;
+  readonly #path: string;
+  readonly #opening: Opening<OpenLmdb>;
   readonly #snapshots = new Set<LmdbSnapshot>();
-  #store: OpenLmdb | null = null;
-  #opening: Promise<OpenLmdb> | null = null;
-  #closed = false;
   /** Set once the engine has given up on its environment, which no later call may touch. */
   #broken: KeyloomError | null = null;
 
-  constructor(options: LmdbStorageOptions) {
-    this.#options = options;
+  constructor({ path, create = true, driver = () => import("lmdb") }: LmdbStorageOptions) {
+    this.#path = path;
+    this.#opening = new Opening(async () => {
+      try {
+        return await openLmdb(await loadDriver(driver, "LMDB", "run `npm i lmdb`"), path, create);
+      } catch (error) {
+        throw lmdbError(error, "cannot open the store", path);
+      }
+    });
   }
 
   async get(key: Uint8Array): Promise<Entry | null> {
-    const store = await this.#open();
+    const store = await this.#opening.get();
     return this.#guard("cannot read the store", () => read(fresh(store), key, undefined));
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Entry | null)[]> {
-    const store = await this.#open();
+    const store = await this.#opening.get();
     return this.#guard("cannot read the store", () => {
       fresh(store);
       return keys.map((key) => read(store, key, undefined));
@@ -95,7 +100,7 @@ class LmdbStorage implements StorageAdapter {
     return pagedList(copied.limit, () => {
       const readPage = pageReader(copied);
       return async (count) => {
-        const store = await this.#open();
+        const store = await this.#opening.get();
         return this.#guard("cannot read the store", () => readPage(fresh(store), count, undefined));
       };
     });
@@ -103,12 +108,12 @@ class LmdbStorage implements StorageAdapter {
 
   async count(range: Range): Promise<number> {
     const copied = copyRange(range, {});
-    const store = await this.#open();
+    const store = await this.#opening.get();
     return this.#guard("cannot read the store", () => countKeys(fresh(store), copied, undefined));
   }
 
   async commit(commit: Commit): Promise<Committed | Conflict> {
-    const store = await this.#open();
+    const store = await this.#opening.get();
     validateCommit(CAPABILITIES, commit);
     if (this.#broken !== null) throw this.#broken;
     try {
@@ -123,47 +128,23 @@ class LmdbStorage implements StorageAdapter {
   }
 
   async snapshot(): Promise<Snapshot> {
-    const store = await this.#open();
+    const store = await this.#opening.get();
     return this.#guard("cannot read the store", () => {
-      const snapshot = new LmdbSnapshot(fresh(store), this.#options.path, () =>
-        this.#snapshots.delete(snapshot),
-      );
+      const snapshot = new LmdbSnapshot(fresh(store), this.#path, () => this.#snapshots.delete(snapshot));
       this.#snapshots.add(snapshot);
       return snapshot;
     });
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const store = this.#store ?? (await this.#opening?.catch(() => null));
+    const store = await this.#opening.close();
     // Before the environment goes: ending a transaction of a closed one would crash.
     for (const snapshot of [...this.#snapshots]) await snapshot.close();
     await store?.root.close();
   }
 
-  async #open(): Promise<OpenLmdb> {
-    if (this.#closed) throw closedError();
-    if (this.#store !== null) return this.#store;
-    this.#opening ??= this.#openNow();
-    await this.#opening;
-    return this.#open();
-  }
-
-  async #openNow(): Promise<OpenLmdb> {
-    const { path, create = true, driver = () => import("lmdb") } = this.#options;
-    try {
-      this.#store = await openLmdb(await loadDriver(driver, "LMDB", "run `npm i lmdb`"), path, create);
-      return this.#store;
-    } catch (error) {
-      throw lmdbError(error, "cannot open the store", path);
-    } finally {
-      this.#opening = null;
-    }
-  }
-
   async #commitError(error: unknown): Promise<KeyloomError> {
-    const { path } = this.#options;
+    const path = this.#path;
     const doing = "cannot commit to the store";
     const translated = lmdbError(error, doing, path);
     if (translated.code !== "STORAGE_IO") return translated;
@@ -181,7 +162,7 @@ class LmdbStorage implements StorageAdapter {
     try {
       return work();
     } catch (error) {
-      throw lmdbError(error, doing, this.#options.path);
+      throw lmdbError(error, doing, this.#path);
     }
   }
 
@@ -191,7 +172,7 @@ class LmdbStorage implements StorageAdapter {
       fresh(store).readSequence();
     } catch (error) {
       const doing = "the store must be closed and opened again: the engine stopped";
-      this.#broken = lmdbError(error, doing, this.#options.path);
+      this.#broken = lmdbError(error, doing, this.#path);
     }
   }
 }

@@ -1,11 +1,9 @@
 /** Ways to unlock a store, as the application hands them in. */
-import { requireBytes, utf8 } from "../foundation/bytes.js";
+import { requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
+import { passphraseBytes, resolve, type PassphraseSource, type SourceOf } from "../foundation/passphrase.js";
 import { KDF_BOUNDS, outOfBounds, type PassphraseKdf } from "./kdfs.js";
 import { RAW_KEY_LENGTH } from "./slots.js";
-
-type Secret = Uint8Array | string;
-type SecretSource = Secret | (() => Secret | Promise<Secret>);
 
 export type UnlockMethod =
   | {
@@ -55,12 +53,17 @@ type AllOptions = Omit<Argon2idOptions, "kdf"> & Omit<Pbkdf2Options, "kdf"> & Pi
  * @throws {KeyloomError} `KEY_INVALID_OPTION` for parameters out of bounds; at `open`, `UNLOCK_INVALID_SECRET` for an
  * empty passphrase or lone surrogates, and `CORE_INPUT_TOO_LARGE` where the host hasn't the memory
  */
-export function passphrase(source: SecretSource, options: PassphraseOptions = {}): UnlockMethod {
+export function passphrase(source: PassphraseSource, options: PassphraseOptions = {}): UnlockMethod {
   const kdf = kdfOf(options);
   const wrong = outOfBounds(kdf);
   if (wrong !== null) throw new KeyloomError("KEY_INVALID_OPTION", wrong);
   const renew = kdf.name === "Argon2id" && (options as AllOptions).renew !== false;
-  return { kind: "passphrase", kdf, renew, secret: async () => passphraseBytes(await resolve(source)) };
+  return {
+    kind: "passphrase",
+    kdf,
+    renew,
+    secret: () => passphraseBytes(source, (text) => text.normalize("NFC")),
+  };
 }
 
 function kdfOf(options: AllOptions): PassphraseKdf {
@@ -87,7 +90,7 @@ function kdfOf(options: AllOptions): PassphraseKdf {
  *
  * @param source - the key, or a function that fetches it; taken over and wiped after use
  */
-export function rawKey(source: Uint8Array | (() => Uint8Array | Promise<Uint8Array>)): UnlockMethod {
+export function rawKey(source: SourceOf<Uint8Array>): UnlockMethod {
   return {
     kind: "raw",
     async secret() {
@@ -97,23 +100,4 @@ export function rawKey(source: Uint8Array | (() => Uint8Array | Promise<Uint8Arr
       throw new KeyloomError("UNLOCK_INVALID_SECRET", { message: `a raw key has ${RAW_KEY_LENGTH} bytes` });
     },
   };
-}
-
-async function resolve<T>(source: T | (() => T | Promise<T>)): Promise<T> {
-  return typeof source === "function" ? (source as () => T | Promise<T>)() : source;
-}
-
-function passphraseBytes(secret: Secret): Uint8Array {
-  if (typeof secret !== "string") {
-    requireBytes(secret, "a passphrase");
-    if (secret.length === 0)
-      throw new KeyloomError("UNLOCK_INVALID_SECRET", { message: "a passphrase can't be empty" });
-    return secret;
-  }
-  if (secret === "" || /\p{Cs}/u.test(secret)) {
-    throw new KeyloomError("UNLOCK_INVALID_SECRET", {
-      message: "a passphrase can't be empty or hold lone surrogates",
-    });
-  }
-  return utf8(secret.normalize("NFC"));
 }

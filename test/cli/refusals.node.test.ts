@@ -46,6 +46,10 @@ interface Child {
 function start(argv: string[], imports: string[] = []): Child {
   const args = ["--import", "tsx", ...imports.flatMap((name) => ["--import", name]), PROGRAM, ...argv];
   const child = spawn(process.execPath, [...args, ...store(), "--raw-key-file", at.path("key")]);
+  // What it had not read yet when it ended.
+  child.stdin.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   const output = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
   for (const name of ["stdout", "stderr"] as const) {

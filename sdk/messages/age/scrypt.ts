@@ -5,8 +5,8 @@
  *   base64(ciphertext (16) ‖ tag (16))
  */
 import { ALGORITHM, type Handle, type Vault } from "../../crypto/core.js";
-import { concat, requireBytes, utf8 } from "../../foundation/bytes.js";
-import { isKeyloomError, KeyloomError } from "../../foundation/errors.js";
+import { concat, utf8 } from "../../foundation/bytes.js";
+import { isKeyloomError } from "../../foundation/errors.js";
 import { ID_LENGTH } from "../../foundation/ids.js";
 import { decodeBase64, encodeBase64 } from "./base64.js";
 import type { Stanza } from "./header.js";
@@ -31,24 +31,6 @@ export interface ScryptStanza {
   readonly workFactor: number;
   /** 32 bytes. */
   readonly body: Uint8Array;
-}
-
-export type Passphrase = Uint8Array | string;
-export type PassphraseSource = Passphrase | (() => Passphrase | Promise<Passphrase>);
-
-/**
- * @returns the bytes that go into scrypt, the caller's to wipe: those given, or a string's UTF-8
- * @throws {KeyloomError} `UNLOCK_INVALID_SECRET` for an empty passphrase or lone surrogates
- */
-export async function passphraseBytes(source: PassphraseSource): Promise<Uint8Array> {
-  const secret = typeof source === "function" ? await source() : source;
-  const isText = typeof secret === "string";
-  if (!isText) requireBytes(secret, "a passphrase");
-  // As other implementations of age: a string isn't normalised.
-  if (secret.length > 0 && !(isText && /\p{Cs}/u.test(secret))) return isText ? utf8(secret) : secret;
-  throw new KeyloomError("UNLOCK_INVALID_SECRET", {
-    message: "a passphrase can't be empty or hold lone surrogates",
-  });
 }
 
 /**
