@@ -151,9 +151,9 @@ export async function commitBatch(
   batch: BatchChange,
 ): Promise<{ job: StoredJob } | Conflict> {
   const record: JobRecord = { ...job.record, done: job.record.done + batch.size, finished: batch.last };
-  const { checks, mutations, time, operation, decision, rows } = batch;
+  const { checks, records = [], mutations, time, operation, decision, rows } = batch;
   const event = { ...eventBy(context, operation, decision), subjects: [], bulk: rows };
-  return commitWithJob(context, { checks, records: [], mutations, time, event }, job, record);
+  return commitWithJob(context, { checks, records, mutations, time, event }, job, record);
 }
 
 export interface JobProgress {
