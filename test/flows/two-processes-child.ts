@@ -1,6 +1,7 @@
 /**
  * Uses a key until the parent ends it: `two-processes-child.ts <folder> <freshness>`. Each line on stdin names a key; from
- * then on it is used over and over, and `refused <name> <milliseconds since 1970>` on stdout says when that was first refused.
+ * then on it is used over and over, and `refused <name> <milliseconds since 1970>` on stdout says when the last use began
+ * that was not refused.
  */
 import { createInterface } from "node:readline";
 import { KeyManager, rawKey } from "../../sdk/index.js";
@@ -16,13 +17,16 @@ const keys = await KeyManager.open({
 });
 process.stdout.write("open\n");
 for await (const name of createInterface({ input: process.stdin })) {
+  let began = Date.now();
   await keys.encrypt(name, new Uint8Array(8));
   process.stdout.write(`using ${name}\n`);
   for (;;) {
+    const now = Date.now();
     try {
       await keys.encrypt(name, new Uint8Array(8));
+      began = now;
     } catch {
-      process.stdout.write(`refused ${name} ${Date.now()}\n`);
+      process.stdout.write(`refused ${name} ${began}\n`);
       break;
     }
     await new Promise((resolve) => setTimeout(resolve, 2));
