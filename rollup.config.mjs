@@ -42,6 +42,9 @@ const NODE_PUBLIC = {
 };
 const NODE_PROGRAMS = { cli: "sdk/cli/index.ts", "main-job": "sdk/cli/main-job.ts" };
 
+/** Entry points of browsers alone. */
+const WEB_PUBLIC = { "storage/opfs-sqlite": "sdk/storage/opfs-sqlite.ts" };
+
 const PLATFORMS = {
   node: {
     ...PORTABLE,
@@ -49,8 +52,8 @@ const PLATFORMS = {
     ...NODE_PROGRAMS,
     "pool-worker": "bindings/pool/worker-node.ts",
   },
-  browser: { ...PORTABLE, "pool-worker": "bindings/pool/worker-web.ts" },
-  inline: PORTABLE,
+  browser: { ...PORTABLE, ...WEB_PUBLIC, "pool-worker": "bindings/pool/worker-web.ts" },
+  inline: { ...PORTABLE, ...WEB_PUBLIC },
   workerd: PORTABLE,
 };
 
@@ -159,7 +162,7 @@ export default [
     output: output(`dist/${platform}`, ".js"),
   })),
   {
-    input: inputs({ ...PORTABLE, ...NODE_PUBLIC }),
+    input: inputs({ ...PORTABLE, ...NODE_PUBLIC, ...WEB_PUBLIC }),
     external,
     plugins: [dts({ tsconfig: join(ROOT, "tsconfig.json") })],
     output: output("dist/types", ".d.ts"),

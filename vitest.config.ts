@@ -59,7 +59,7 @@ async function chromium(): Promise<TestProjectInlineConfiguration[]> {
   return [
     {
       // Found before the first test runs: vite reloads the page when it meets one later.
-      optimizeDeps: { include: DEPENDENCIES },
+      optimizeDeps: { include: DEPENDENCIES, exclude: ["@sqlite.org/sqlite-wasm"] },
       test: {
         ...timeouts,
         name: "browser",

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   STORAGE_LOCKED: "failed",
   STORAGE_OUTCOME_UNKNOWN: "failed",
   STORAGE_READ_ONLY: "failed",
+  STORAGE_UNSUPPORTED: "failed",
   STORAGE_URL_INVALID: "usage",
 
   // The store as a whole.

@@ -1,7 +1,7 @@
 /** Reads over one SQLite connection, in whatever transaction it is in. */
 import { compareBytes, type Entry, MAX_KEY_BYTES } from "./adapter.js";
 import { Arena, type CopiedRange, NO_VALUE } from "./pages.js";
-import type { SqliteDatabase, SqliteStatement } from "./sqlite-open.js";
+import type { SqliteDatabase, SqliteStatement } from "./sqlite-engine.js";
 
 interface Row {
   readonly key: Uint8Array;

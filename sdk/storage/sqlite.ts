@@ -1,12 +1,7 @@
 /** The storage adapter for Node over SQLite: one file, which every tool can read. */
-import { KeyloomError } from "../foundation/errors.js";
 import {
-  type Commit,
-  type Committed,
-  type Conflict,
   closedError,
   type Entry,
-  type Found,
   type ListOptions,
   MAX_KEY_BYTES,
   MAX_VALUE_BYTES,
@@ -14,22 +9,19 @@ import {
   type Snapshot,
   type StorageAdapter,
   type StorageCapabilities,
-  validateCommit,
 } from "./adapter.js";
-import { Opening } from "./opening.js";
+import { FILE_ERRORS } from "./node-files.js";
 import { copyRange, pagedList } from "./pages.js";
+import { type SqliteDatabase, sqliteError } from "./sqlite-engine.js";
 import {
   loadSqlite,
   openSqlite,
   prepareFile,
-  resultOf,
-  rollBack,
-  type SqliteDatabase,
   type SqliteDriver,
   type SqliteDriverName,
-  sqliteError,
 } from "./sqlite-open.js";
 import { SqliteReader } from "./sqlite-reads.js";
+import { SqliteStorage } from "./sqlite-store.js";
 
 export interface SqliteStorageOptions {
   /** The store's file; the engine keeps `-wal` and `-shm` beside it. Not on a network file system. */
@@ -69,90 +61,37 @@ export function sqliteStorage(options: SqliteStorageOptions): StorageAdapter {
   if (typeof options.path !== "string" || options.path === "") {
     throw new TypeError("sqliteStorage needs a path");
   }
-  return new SqliteStorage(options);
+  return new FileStorage(options);
 }
 
-interface OpenSqlite {
-  readonly db: SqliteDatabase;
-  readonly driver: SqliteDriver;
-  readonly reader: SqliteReader;
-}
-
-class SqliteStorage implements StorageAdapter {
-  readonly capabilities = CAPABILITIES;
+/** Adds what a file allows: a second connection, which sees the store as it was. */
+class FileStorage extends SqliteStorage {
   readonly #path: string;
-  readonly #lockTimeoutMs: number;
-  readonly #opening: Opening<OpenSqlite>;
+  readonly #driver: () => Promise<SqliteDriver>;
   readonly #snapshots = new Set<SqliteSnapshot>();
 
   constructor({ path, create = true, driver, lockTimeoutMs = 10_000 }: SqliteStorageOptions) {
-    this.#path = path;
-    this.#lockTimeoutMs = lockTimeoutMs;
-    this.#opening = new Opening(async () => {
-      const open = await loadSqlite(driver);
-      return this.#patiently("cannot open the store", async () => {
+    const load = (): Promise<SqliteDriver> => loadSqlite(driver);
+    super({
+      capabilities: CAPABILITIES,
+      where: path,
+      patience: lockTimeoutMs,
+      async open() {
+        const open = await load();
         await prepareFile(path, create);
-        const db = openSqlite(open, path, create);
-        return { db, driver: open, reader: new SqliteReader(db) };
-      });
+        return openSqlite(open, path, create);
+      },
+      close: (db) => db.close(),
+      error: (error, doing) => sqliteError(error, doing, path, FILE_ERRORS),
     });
-  }
-
-  async get(key: Uint8Array): Promise<Entry | null> {
-    return this.#read(({ reader }) => reader.get(key));
-  }
-
-  async getMany(keys: readonly Uint8Array[]): Promise<(Entry | null)[]> {
-    return this.#read(({ db, reader }) => {
-      db.exec("BEGIN");
-      try {
-        return keys.map((key) => reader.get(key));
-      } finally {
-        rollBack(db);
-      }
-    });
-  }
-
-  list(range: Range, options: ListOptions = {}): AsyncIterable<Entry> {
-    const copied = copyRange(range, options);
-    return pagedList(copied.limit, () => {
-      let rest = copied;
-      return (count) =>
-        this.#read(({ reader }) => {
-          const page = reader.page(rest, count);
-          rest = page.rest;
-          return page.entries;
-        });
-    });
-  }
-
-  async count(range: Range): Promise<number> {
-    const copied = copyRange(range, {});
-    return this.#read(({ reader }) => reader.count(copied));
-  }
-
-  async commit(commit: Commit): Promise<Committed | Conflict> {
-    const opened = await this.#opening.get();
-    validateCommit(CAPABILITIES, commit);
-    return this.#patiently("cannot commit to the store", () => {
-      const { db } = opened;
-      db.exec("BEGIN IMMEDIATE");
-      let outcome: Committed | Conflict;
-      try {
-        outcome = apply(opened.reader, commit);
-      } catch (error) {
-        rollBack(db);
-        throw error;
-      }
-      if (!outcome.committed || commit.mutations.length === 0) rollBack(db);
-      else this.#finish(opened);
-      return outcome;
-    });
+    this.#path = path;
+    this.#driver = load;
   }
 
   async snapshot(): Promise<Snapshot> {
-    const { driver } = await this.#opening.get();
-    return this.#patiently("cannot read the store", () => {
+    await this.ready();
+    const driver = await this.#driver();
+    return this.patiently("cannot read the store", () => {
       const db = openSqlite(driver, this.#path, false);
       try {
         db.exec("BEGIN");
@@ -166,79 +105,10 @@ class SqliteStorage implements StorageAdapter {
     });
   }
 
-  async close(): Promise<void> {
-    const opened = await this.#opening.close();
+  override async close(): Promise<void> {
+    await super.close();
     for (const snapshot of [...this.#snapshots]) await snapshot.close();
-    opened?.db.close();
   }
-
-  async #read<T>(work: (opened: OpenSqlite) => T): Promise<T> {
-    const opened = await this.#opening.get();
-    return this.#patiently("cannot read the store", () => work(opened));
-  }
-
-  /** Ends a transaction that has written. */
-  #finish(opened: OpenSqlite): void {
-    try {
-      opened.db.exec("COMMIT");
-    } catch (error) {
-      const result = resultOf(error);
-      rollBack(opened.db);
-      // The log's last page was not written whole: nobody will take it for a commit.
-      if (result === "SQLITE_BUSY" || result === "SQLITE_FULL") throw error;
-      // It may lie in the log, synced or not. Whoever reads the log anew decides; this connection must not go on.
-      this.#opening.drop(opened);
-      opened.db.close();
-      const message = `cannot tell whether the commit to the store at ${this.#path} took effect`;
-      throw new KeyloomError("STORAGE_OUTCOME_UNKNOWN", { message, path: this.#path, cause: error });
-    }
-  }
-
-  /** Tries again, with the event loop going on, while other connections are in the way. */
-  async #patiently<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.#lockTimeoutMs;
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (resultOf(error) !== "SQLITE_BUSY" || performance.now() >= deadline) {
-          throw sqliteError(error, doing, this.#path);
-        }
-      }
-      // By chance: several that wait should not come back together.
-      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 15));
-    }
-  }
-}
-
-/** Inside a transaction: compares every check, then writes. */
-function apply(reader: SqliteReader, { checks, mutations }: Commit): Committed | Conflict {
-  const conflicts: Found[] = [];
-  for (const { key, version } of checks) {
-    const found = reader.version(key);
-    if (found !== version) conflicts.push({ key: new Uint8Array(key), found, expected: version });
-  }
-  if (conflicts.length > 0) return { committed: false, conflicts };
-  if (mutations.length === 0) return { committed: true, versions: [] };
-  const { value: sequence } = reader
-    .statement("UPDATE keyloom_about SET value = value + 1 WHERE name = 'sequence' RETURNING value")
-    .get() as { value: number };
-  // A driver may bind an empty value as NULL.
-  const put = reader.statement(`
-    INSERT INTO keyloom_entries (key, version, value) VALUES (?, ?, coalesce(?, x''))
-    ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value`);
-  const remove = reader.statement("DELETE FROM keyloom_entries WHERE key = ?");
-  const version = String(sequence);
-  const versions: string[] = [];
-  for (const mutation of mutations) {
-    if (mutation.kind === "put") {
-      put.run(mutation.key, sequence, mutation.value);
-      versions.push(version);
-    } else {
-      remove.run(mutation.key);
-    }
-  }
-  return { committed: true, versions };
 }
 
 /** A connection of its own, in a read transaction that began with the first read: here, at once. */
@@ -291,7 +161,7 @@ class SqliteSnapshot implements Snapshot {
     try {
       return work(this.#open.reader);
     } catch (error) {
-      throw sqliteError(error, "cannot read the store", this.#path);
+      throw sqliteError(error, "cannot read the store", this.#path, FILE_ERRORS);
     }
   }
 }

@@ -53,6 +53,11 @@ export const STORAGE_SCHEMES = {
     open: async (name, { create }) =>
       name === "" ? null : (await import("./indexeddb.js")).indexeddbStorage({ name, create }),
   },
+  "opfs-sqlite": {
+    form: "opfs-sqlite:NAME",
+    open: async (name, { create }) =>
+      name === "" ? null : (await import("./opfs-sqlite.js")).opfsSqliteStorage({ name, create }),
+  },
 } as const satisfies Readonly<Record<string, Scheme>>;
 
 /**

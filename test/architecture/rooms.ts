@@ -80,6 +80,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
   { name: /^idb$/, by: /^sdk\/storage\/indexeddb[-\w]*\.ts$/ },
   { name: /^lmdb$/, by: /^sdk\/storage\/lmdb[-\w]*\.ts$/ },
   { name: /^tweetnacl$/, by: /^sdk\/messages\/nacl\.ts$/ },
+  { name: /^@sqlite\.org\/sqlite-wasm$/, by: /^sdk\/storage\/opfs-sqlite[-\w]*\.ts$/ },
   { name: /^better-sqlite3$/, by: /^sdk\/storage\/sqlite[-\w]*\.ts$/ },
   { name: /^etcd3$/, by: /^sdk\/storage\/etcd[-\w]*\.ts$/ },
   { name: /^pg$/, by: /^sdk\/storage\/postgres[-\w]*\.ts$/ },
@@ -92,7 +93,7 @@ export const PACKAGES: readonly { name: RegExp; by: RegExp }[] = [
 const COMMITTERS = /^sdk\/(commands|storage)\//;
 
 /** Files behind an entry point of their own, which the entry `.` must not reach. */
-const ADAPTERS = /^sdk\/(storage\/(memory|(lmdb|sqlite|postgres|etcd|indexeddb)[-\w]*)|messages\/nacl)\.ts$/;
+const ADAPTERS = /^sdk\/(storage\/(memory|(lmdb|sqlite|opfs-sqlite|postgres|etcd|indexeddb)[-\w]*)|messages\/nacl)\.ts$/;
 
 /** @returns one sentence per violation, none for a tree in order. */
 export function violations(tree: SourceTree): string[] {

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-import type { SqliteDatabase } from "../../sdk/storage/sqlite-open.js";
+import type { SqliteDatabase } from "../../sdk/storage/sqlite-engine.js";
 import { cannotRun } from "../newer-node.js";
 import { sqliteSuite } from "./sqlite-suite.js";
 

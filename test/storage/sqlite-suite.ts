@@ -10,7 +10,9 @@ import { storageConformance } from "../../sdk/storage/conformance.js";
 import { bytes, commitId, EVERYTHING, listed, put, text } from "../../sdk/storage/conformance-kit.js";
 import { faultyStorage } from "../../sdk/storage/faulty.js";
 import { sqliteStorage, type SqliteStorageOptions } from "../../sdk/storage/sqlite.js";
-import { loadSqlite, sqliteError, type SqliteDatabase } from "../../sdk/storage/sqlite-open.js";
+import { FILE_ERRORS } from "../../sdk/storage/node-files.js";
+import { sqliteError, type SqliteDatabase } from "../../sdk/storage/sqlite-engine.js";
+import { loadSqlite } from "../../sdk/storage/sqlite-open.js";
 
 export function sqliteSuite(name: string, driver: SqliteStorageOptions["driver"]): void {
   const base = mkdtempSync(join(tmpdir(), "keyloom-sqlite-"));
@@ -245,7 +247,7 @@ export function sqliteSuite(name: string, driver: SqliteStorageOptions["driver"]
 
     it("gives every known error of the engine its code, and the others STORAGE_IO", () => {
       const code = (error: object): string =>
-        sqliteError(Object.assign(new Error("x"), error), "cannot", "/p").code;
+        sqliteError(Object.assign(new Error("x"), error), "cannot", "/p", FILE_ERRORS).code;
       expect([code({ errcode: 13 }), code({ code: "SQLITE_FULL" }), code({ code: "ENOSPC" })]).toEqual(
         Array(3).fill("STORAGE_FULL"),
       );
