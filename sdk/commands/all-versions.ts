@@ -11,7 +11,7 @@ import type { Revocation } from "../keys/versions.js";
 import { readKey, type StoredKey } from "../keys/reads.js";
 import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { eventOf, planChange, readForChange, type StateChange } from "./change-state.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
@@ -169,7 +169,7 @@ async function changeAll(
   task: Task,
 ): Promise<Done> {
   const { operation, event } = task;
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { id, owner } = (await readForChange(context, reference)).record;
   authorize(context, operation, owner);
   const request = cborMap([1, id], ...task.request);
@@ -182,7 +182,10 @@ async function changeAll(
     const rows = job.record.finished ? [] : movable(context, before.record, event);
     const { done } = job.record;
     control.report(done, done + rows.length);
-    if (rows.length === 0) return outcomeOf(job, before.record);
+    if (rows.length === 0) {
+      await followClock();
+      return outcomeOf(job, before.record);
+    }
     await control.pause();
     if (first) await task.begin?.(before.record, rows);
     const { plan, adds } = await task.plan(before, rows[0]!);

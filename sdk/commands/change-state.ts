@@ -9,7 +9,7 @@ import { keyNotFound, readKey, type StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow, type Revocation } from "../keys/versions.js";
 import { announce, changed, changeOf, planOf } from "./change.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { closeForCompromise, markExposed } from "./expose.js";
@@ -59,7 +59,7 @@ export async function changeState(
   change: StateChange,
   version?: number,
 ): Promise<StoredKey> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const time = commandTime(context, before.record.time);
@@ -70,6 +70,7 @@ export async function changeState(
     return planChange(context, before, row, change, time);
   });
   context.ring.invalidate();
+  await followClock();
   if (eventOf(change) === "revoke-compromised") await markExposed(context);
   return result;
 }

@@ -7,7 +7,7 @@
  *   a store that lay idle catches up by itself.
  * - Any other leap is refused, `CLOCK_AHEAD`, until an administrator confirms it.
  */
-import { KeyloomError } from "../foundation/errors.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { markRecord, readMark, type StoredMark } from "../keys/store-records.js";
 import type { Operation } from "../policy/model.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
@@ -25,19 +25,37 @@ export const MAX_LEAP = DAY;
 export const MAX_IDLE_LEAP = 31 * DAY;
 
 /**
- * Makes sure that the clock is believed, before anything that can't be undone, and raises the mark where it lags.
+ * Makes sure that the clock is believed, before anything that can't be undone.
  *
- * @param lag - how far the mark may stay behind
+ * @returns to be called once that has been done: raises the mark where it lags. Not before, for a command that is refused
+ * leaves nothing behind; and where it can't be raised, the next command does it.
  * @throws {KeyloomError} `CLOCK_AHEAD`
  */
-export async function settleClock(context: StoreContext, lag = MARK_LAG): Promise<void> {
+export async function believeClock(context: StoreContext): Promise<() => Promise<void>> {
+  const now = await aheadOfMark(context, MARK_LAG);
+  return async () => {
+    if (now === null) return;
+    await raiseMark(context, now, "sweep", "mark").catch((error: unknown) => {
+      if (!isKeyloomError(error)) throw error;
+    });
+  };
+}
+
+/** As `believeClock`, and raises the mark at once where it lags behind at all. @throws {KeyloomError} `CLOCK_AHEAD` */
+export async function settleClock(context: StoreContext): Promise<void> {
+  const now = await aheadOfMark(context, 0);
+  if (now !== null) await raiseMark(context, now, "sweep", "mark");
+}
+
+/** The clock's time where the mark lags behind it by more than `lag`. @throws {KeyloomError} `CLOCK_AHEAD` */
+async function aheadOfMark(context: StoreContext, lag: number): Promise<number | null> {
   const now = context.clock.now();
-  if (now - context.mark.time <= lag) return;
+  if (now - context.mark.time <= lag) return null;
   const stored = await readMark(context.storage, context.records);
   context.mark.time = Math.max(context.mark.time, stored.time);
-  if (now - stored.time <= lag) return;
+  if (now - stored.time <= lag) return null;
   if (now - stored.time > MAX_LEAP) await requireHarmlessLeap(context, stored, now);
-  await raiseMark(context, now, "sweep", "mark");
+  return now;
 }
 
 async function requireHarmlessLeap(

@@ -13,7 +13,7 @@ import { advance, withRow } from "../keys/versions.js";
 import type { Check } from "../storage/adapter.js";
 import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { setGate } from "./upkeep.js";
@@ -96,7 +96,7 @@ export async function destroyVersion(
   reference: string,
   options: DestroyOptions,
 ): Promise<DestroyResult> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const first = await readForChange(context, reference);
   const { version } = chooseVersion(first.record, options.version);
   const { result } = await execute(context, async () => {
@@ -104,6 +104,7 @@ export async function destroyVersion(
     return planDestruction(context, before, requireVersion(before.record, version), options);
   });
   context.ring.invalidate();
+  await followClock();
   return result;
 }
 

@@ -6,7 +6,7 @@ import type { KeyRecord, KeyVersion } from "../keys/record.js";
 import { requireVersion } from "../keys/use.js";
 import { announce, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 import { exposing, markExposed, withExposed } from "./expose.js";
 import { wrapsKeys } from "./wrapping.js";
@@ -38,7 +38,7 @@ export async function exportCleartext(
   reference: string,
   version?: number,
 ): Promise<Uint8Array> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { result: number } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, "export", before.record.owner);
@@ -54,6 +54,7 @@ export async function exportCleartext(
   });
   context.ring.invalidate();
   await markExposed(context);
+  await followClock();
   const stored = await readForChange(context, reference);
   // Somebody may have been faster: what is restricted by now does not leave.
   requireExportable(

@@ -5,7 +5,7 @@ import type { StoredKey } from "../keys/reads.js";
 import { applyDueDates, withRow } from "../keys/versions.js";
 import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import { checkTime } from "./create.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 
@@ -37,7 +37,7 @@ export async function setDates(
   changes: DateChanges,
   version?: number,
 ): Promise<StoredKey> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, "set-dates", before.record.owner);
@@ -54,5 +54,6 @@ export async function setDates(
     };
   });
   context.ring.invalidate();
+  await followClock();
   return result;
 }

@@ -41,7 +41,7 @@ interface DueEntry {
 export async function sweep(context: StoreContext, control: JobControl, jobId: Id): Promise<SweepSummary> {
   authorize(context, "sweep", null);
   let job = await openJob(context, jobId, "sweep", cborMap([1, "sweep"]));
-  await settleClock(context, 0);
+  await settleClock(context);
   const time = commandTime(context);
   const before = job.record.done;
   const total = await context.storage.count(ranges.due(time));

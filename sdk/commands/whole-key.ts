@@ -9,7 +9,7 @@ import { advance, withRow } from "../keys/versions.js";
 import { keyspace } from "../storage/keyspace.js";
 import { announce, changed, changeOf, planOf } from "./change.js";
 import { readForChange } from "./change-state.js";
-import { settleClock } from "./clock.js";
+import { believeClock } from "./clock.js";
 import { itemsPerCommit } from "./committer.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 
@@ -40,7 +40,7 @@ export async function changeAll(
   reference: string,
   event: "suspend" | "resume",
 ): Promise<StoredKey> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   for (let begun = false; ; begun = true) {
     const { result } = await execute(context, async () => {
       const before = await readForChange(context, reference);
@@ -67,8 +67,9 @@ export async function changeAll(
       throw error;
     });
     context.ring.invalidate();
-    if (result === null) return readForChange(context, reference);
-    if (result.rest === 0) return result.stored;
+    if (result !== null && result.rest > 0) continue;
+    await followClock();
+    return result === null ? readForChange(context, reference) : result.stored;
   }
 }
 
@@ -83,7 +84,7 @@ export async function setArchived(
   reference: string,
   event: KeyEvent,
 ): Promise<StoredKey> {
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, event, before.record.owner);
@@ -119,6 +120,7 @@ export async function setArchived(
     };
   });
   context.ring.invalidate();
+  await followClock();
   return result;
 }
 

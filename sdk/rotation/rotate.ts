@@ -5,7 +5,7 @@ import { idToString } from "../foundation/ids.js";
 import { effectiveState, type VersionDates } from "../lifecycle/transition.js";
 import { announce, changed, changeOf, planOf } from "../commands/change.js";
 import { readForChange } from "../commands/change-state.js";
-import { settleClock } from "../commands/clock.js";
+import { believeClock } from "../commands/clock.js";
 import { authorize, commandTime, execute, type StoreContext } from "../commands/execute.js";
 import { openWrappingVersion, spendWrapping, wrapMaterial, wrapsKeys } from "../commands/wrapping.js";
 import { MAX_VERSIONS, type KeyRecord, type KeyVersion } from "../keys/record.js";
@@ -80,7 +80,7 @@ export async function rotateKey(
   if (!Number.isSafeInteger(offsetMs) || offsetMs < 0) {
     throw new KeyloomError("KEY_INVALID_OPTION", { message: "offsetMs must be a non-negative integer" });
   }
-  await settleClock(context);
+  const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
     const decision = authorize(context, "rotate", before.record.owner);
@@ -111,5 +111,6 @@ export async function rotateKey(
     };
   });
   context.ring.invalidate();
+  await followClock();
   return result;
 }

@@ -310,6 +310,33 @@ describe("a clock", () => {
     expect(await codeOf(keys.rotate("k"))).toBe("CLOCK_AHEAD");
   });
 
+  // The mark followed the clock before the command was looked at, so that a refusal wrote all the same.
+  it("is followed by no mark when the command that looked at it is refused", async () => {
+    await keys.create({ name: "k", algorithm: AEAD });
+    const stored = async (): Promise<unknown[]> => {
+      const all: unknown[] = [];
+      for await (const { key, value } of memoryStorage({ space }).list(ranges.everything()))
+        all.push([key.slice(), value.slice()]);
+      return all;
+    };
+    const before = await stored();
+    clock.advance(2 * HOUR);
+    const refused: (() => PromiseLike<unknown>)[] = [
+      () => keys.activate("k"),
+      () => keys.resume("k"),
+      () => keys.recover("k"),
+      () => keys.destroy("k"),
+      () => keys.rotate("nobody"),
+      () => keys.deactivate("nobody", { versions: "all" }),
+      () => keys.setDates("k", { activation: at(DAY) }),
+      () => keys.exportInsecureCleartext("k"),
+    ];
+    for (const run of refused) expect(await codeOf(run)).not.toBe("no error");
+    expect(await stored()).toEqual(before);
+    await keys.suspend("k");
+    expect(await auditOperations(keys)).toContain("mark");
+  });
+
   it("of a store in use is followed by the mark, by changes once an hour and by every sweep", async () => {
     await keys.create({ name: "k", algorithm: AEAD });
     const marks = async (): Promise<number> =>
