@@ -37,6 +37,8 @@ export type {
   DestroyAllSummary,
   RevokeAllSummary,
 } from "./commands/all-versions.js";
+export type { GivenEvidence } from "./commands/exceptions.js";
+export type { PublicKey, Signature, Verification, VerifyOptions } from "./commands/signatures.js";
 export type { DatesOptions } from "./commands/set-dates.js";
 export type { SweepSummary } from "./commands/sweep.js";
 export type { DestroyOptions } from "./commands/destroy.js";

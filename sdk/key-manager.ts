@@ -54,6 +54,16 @@ import {
   type CreateOptions,
 } from "./commands/create.js";
 import { confirmClock } from "./commands/clock.js";
+import { evidenceOf } from "./commands/exceptions.js";
+import {
+  publicKeyOf,
+  sign,
+  verify,
+  type PublicKey,
+  type Signature,
+  type Verification,
+  type VerifyOptions,
+} from "./commands/signatures.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
 import { authorize, commandTime, type StoreContext } from "./commands/execute.js";
@@ -70,7 +80,6 @@ import {
   decryptStream,
   encryptMessage,
   encryptStream,
-  evidenceOf,
   recoverMessage,
   type EncryptStreamOptions,
   type MessageOptions,
@@ -467,6 +476,41 @@ export class KeyManager {
     return decryptStream(this.#open(), source, () => this.#open());
   }
 
+  /**
+   * Signs a message of at most 1 MiB with the key's current version.
+   *
+   * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `KEY_DESTROYED`, `MESSAGE_TOO_LARGE`
+   */
+  sign(key: KeyReference, message: Uint8Array): Promise<Signature> {
+    return this.#use((context) => sign(context, referenceOf(key), message));
+  }
+
+  /**
+   * Verifies a signature with a key's public half, which outlives the private one. It is fulfilled only where the signature
+   * is valid, with the version's state and dates as they are by now. A suspended version needs `acceptSuspended` and evidence
+   * that the message was signed before, a compromised one trusted evidence; such a use is audited.
+   *
+   * @throws {KeyloomError} `SIGNATURE_INVALID`; `KEY_NOT_USABLE`, whose reason says what is needed; `KEY_NOT_FOUND`,
+   * `KEY_VERSION_NOT_FOUND`
+   */
+  verify(
+    key: KeyReference,
+    message: Uint8Array,
+    signature: Uint8Array,
+    options: VerifyOptions = {},
+  ): Promise<Verification> {
+    return this.#use((context) => verify(context, referenceOf(key), message, signature, options));
+  }
+
+  /**
+   * The public half of a pair's version, in whatever state it is. Default: the current version, else the newest.
+   *
+   * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_VERSION_NOT_FOUND`; `KEY_USAGE_CONFLICT` for a key that is no pair
+   */
+  publicKey(key: KeyReference, options: VersionOption = {}): Promise<PublicKey> {
+    return this.#use((context) => publicKeyOf(context, referenceOf(key), options.version));
+  }
+
   /** Activates the newest version that waits for it. */
   activate(key: KeyReference, options: VersionOption = {}): Promise<Key> {
     const { version } = options;
@@ -774,6 +818,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       vault,
       records,
       sha256: core.sha256,
+      verifySignature: core.ed25519.verify,
       clock,
       random,
       newId,

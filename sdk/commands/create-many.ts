@@ -1,14 +1,15 @@
 /** Making keys by the thousand: one template, one call of the core and one commit per batch. */
-import { copyInto, putU32 } from "../foundation/bytes.js";
+import { concat, copyInto, putU32 } from "../foundation/bytes.js";
 import { cborMap, type CborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
-import { ATTRIBUTES_LENGTH, type Handle } from "../crypto/core.js";
+import { halvesOf } from "../crypto/algorithms.js";
+import { ATTRIBUTES_LENGTH, type Handle, type Vault } from "../crypto/core.js";
 import { encodeMaterialAttributes, FIXED_ATTRIBUTES, materialBody } from "../crypto/material.js";
 import { rowKey, rowValue, sealUniform, uniformRows, type UniformRows } from "../crypto/uniform.js";
 import { encodeHistory } from "../keys/history.js";
 import { indexKeys } from "../keys/indexes.js";
-import { encodeKeyRecord } from "../keys/record.js";
+import { encodeKeyRecord, PUBLIC_KEY_LENGTH } from "../keys/record.js";
 import { gateRecord } from "../keys/store-records.js";
 import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import type { Check, Mutation } from "../storage/adapter.js";
@@ -21,6 +22,7 @@ import { batchSize, commitBatch, openJob, type JobControl, type StoredJob } from
 import {
   openWrappingVersion,
   spendWrapping,
+  withPublicKey,
   withWrapping,
   wrapsKeys,
   type WrappingVersion,
@@ -91,8 +93,9 @@ function costOfItem(context: StoreContext, job: Id, options: CheckedOptions, kek
     commandTime(context),
   );
   const indexes = indexKeys(record);
+  const isPair = halvesOf(options.algorithm) !== null;
   const bodies = [
-    encodeKeyRecord({ ...record, origin: { job, item: 0 } }),
+    encodeKeyRecord({ ...(isPair ? withPublicKey(record, 1, NO_KEY) : record), origin: { job, item: 0 } }),
     ...first.entries.map(encodeHistory),
     ...indexes,
   ];
@@ -139,6 +142,9 @@ interface Batch {
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_KEY = new Uint8Array(PUBLIC_KEY_LENGTH);
+/** So many slots are asked for at once. */
+const PAIRS_AT_ONCE = 64;
 
 /**
  * Records and index entries of `size` new keys. Everything but the ids, the item number and the wrapped bytes is
@@ -157,22 +163,32 @@ export function buildBatch(
   const { vault, records } = context;
   const ids = Array.from({ length: size }, () => context.newId());
   const template = newKeyRecord(context, options, ids[0]!, wrapping, time);
-  const record = { ...template.record, origin: { job, item: firstItem } };
+  const { materials, publicKeys } = generateRows(context, options, wrapping, kek, ids);
+  const firstPublicKey = publicKeys?.subarray(0, PUBLIC_KEY_LENGTH);
+  const record = {
+    ...(firstPublicKey === undefined ? template.record : withPublicKey(template.record, 1, firstPublicKey)),
+    origin: { job, item: firstItem },
+  };
 
   const body = encodeKeyRecord(record);
   const keys = uniformRows(keyspace.key(record.id), 1, body, size);
   const itemAt = keys.bodyAt + findItem(body, job);
+  const publicKeyAt =
+    firstPublicKey === undefined ? 0 : keys.bodyAt + positionOf(firstPublicKey, body, "a key record");
   const histories = uniformRows(
     keyspace.history(record.id, 1, 1),
     1,
     encodeHistory(template.first.entries[0]!),
     size,
   );
-  const materials = generateRows(context, options, wrapping, kek, ids);
   for (let i = 0; i < size; i++) {
     copyInto(ids[i]!, 0, 16, keys.buffer, i * keys.stride + 1);
     copyInto(ids[i]!, 0, 16, histories.buffer, i * histories.stride + 1);
     putU32(keys.buffer, i * keys.stride + itemAt, firstItem + i);
+    if (publicKeys !== null) {
+      const at = i * keys.stride + publicKeyAt;
+      copyInto(publicKeys, i * PUBLIC_KEY_LENGTH, PUBLIC_KEY_LENGTH, keys.buffer, at);
+    }
   }
   const digests = sealUniform(vault, records.key, keys);
   // A create's event has the digests of the key records, whose version tables vouch for the rest.
@@ -204,6 +220,14 @@ export function buildBatch(
   return batch;
 }
 
+/** Where `part`, which is random, stands in `whole`. */
+function positionOf(part: Uint8Array, whole: Uint8Array, what: string): number {
+  for (let at = whole.length - part.length; at >= 0; at--) {
+    if (part.every((byte, i) => whole[at + i] === byte)) return at;
+  }
+  throw new KeyloomError("CORE_INTERNAL", { message: `${what} does not hold what is to be patched in it` });
+}
+
 /** Where the 4 bytes of the item number stand in an encoded key record: behind the job's id and two heads. */
 function findItem(body: Uint8Array, job: Id): number {
   // Field 11, a byte string of 16; field 12, a byte string of 4: see `record.ts`.
@@ -221,7 +245,7 @@ function generateRows(
   wrapping: WrappingVersion,
   kek: Handle,
   ids: readonly Id[],
-): UniformRows {
+): { materials: UniformRows; publicKeys: Uint8Array | null } {
   const attributes = encodeMaterialAttributes({
     algorithm: options.algorithm,
     usages: options.usages,
@@ -232,12 +256,7 @@ function generateRows(
     kekVersion: wrapping.version,
     kekAlgorithm: wrapping.algorithm,
   });
-  const all = new Uint8Array(ids.length * ATTRIBUTES_LENGTH);
-  ids.forEach((id, i) => {
-    all.set(attributes, i * ATTRIBUTES_LENGTH);
-    copyInto(id, 0, 16, all, i * ATTRIBUTES_LENGTH + 8);
-  });
-  const wrapped = context.vault.generateAndWrapBatch(kek, all, ids.length);
+  const { wrapped, publicKeys } = generateWrapped(context.vault, options, kek, attributes, ids);
   const length = wrapped.length / ids.length;
   const rows = uniformRows(
     keyspace.material(wrapping.kek, wrapping.version, ids[0]!, 1),
@@ -250,7 +269,41 @@ function generateRows(
     copyInto(ids[i]!, 0, 16, rows.buffer, i * rows.stride + 21);
     rows.buffer.set(wrapped.subarray(i * length, (i + 1) * length), i * rows.stride + wrappedAt);
   }
-  return rows;
+  return { materials: rows, publicKeys };
+}
+
+/** Pairs go through slots, some at a time: their public halves have to be computed. */
+function generateWrapped(
+  vault: Vault,
+  { algorithm, usages, exportable }: CheckedOptions,
+  kek: Handle,
+  attributes: Uint8Array,
+  ids: readonly Id[],
+): { wrapped: Uint8Array; publicKeys: Uint8Array | null } {
+  if (halvesOf(algorithm) === null) {
+    const all = new Uint8Array(ids.length * ATTRIBUTES_LENGTH);
+    ids.forEach((id, i) => {
+      all.set(attributes, i * ATTRIBUTES_LENGTH);
+      copyInto(id, 0, 16, all, i * ATTRIBUTES_LENGTH + 8);
+    });
+    return { wrapped: vault.generateAndWrapBatch(kek, all, ids.length), publicKeys: null };
+  }
+  const wrapped: Uint8Array[] = [];
+  const publicKeys: Uint8Array[] = [];
+  for (let from = 0; from < ids.length; from += PAIRS_AT_ONCE) {
+    const pairs: Handle[] = [];
+    try {
+      for (const id of ids.slice(from, from + PAIRS_AT_ONCE)) {
+        const pair = vault.generate({ algorithm, usages, exportable, id, version: 1 });
+        pairs.push(pair);
+        publicKeys.push(vault.publicKey(pair));
+      }
+      wrapped.push(vault.wrapBatch(kek, pairs));
+    } finally {
+      for (const pair of pairs) vault.dispose(pair);
+    }
+  }
+  return { wrapped: concat(...wrapped), publicKeys: concat(...publicKeys) };
 }
 
 function sealGates(context: StoreContext, ids: readonly Id[]): UniformRows {
@@ -263,10 +316,5 @@ function sealGates(context: StoreContext, ids: readonly Id[]): UniformRows {
 
 /** The index entries of a record and where each has the key's id: it is patched for every key. */
 function indexTemplates(record: Parameters<typeof indexKeys>[0]): { entry: Uint8Array; idAt: number }[] {
-  return indexKeys(record).map((entry) => {
-    for (let at = entry.length - 16; at > 0; at--) {
-      if (record.id.every((byte, i) => entry[at + i] === byte)) return { entry, idAt: at };
-    }
-    throw new KeyloomError("CORE_INTERNAL", { message: "an index entry does not hold its key's id" });
-  });
+  return indexKeys(record).map((entry) => ({ entry, idAt: positionOf(record.id, entry, "an index entry") }));
 }

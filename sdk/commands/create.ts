@@ -197,11 +197,19 @@ export async function createKey(
     const decision = authorize(context, operation, null);
     if (options.name !== undefined) await requireFreeName(context, options.name);
     const wrapping = await openWrappingVersion(context, kek);
-    const { record, first } = newKeyRecord(context, options, id, wrapping, commandTime(context), imported);
+    const planned = newKeyRecord(context, options, id, wrapping, commandTime(context), imported);
     await spendWrapping(context, wrapping, 1);
-    const change = changeOf(null, record, [first]);
+    const made = await wrapMaterial(
+      context,
+      planned.record,
+      1,
+      wrapping,
+      imported ? (template) => context.vault.import(template, material) : undefined,
+    );
+    const { record } = made;
+    const change = changeOf(null, record, [planned.first]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(await wrapMaterial(context, record, 1, wrapping, material));
+    change.records.push(made.material);
     if (wrapsKeys(record)) change.records.push(gateRecord(id, 1, true, 1));
     return {
       result: record,

@@ -1,9 +1,26 @@
 /** Uses that change nothing and are audited all the same: each leaves an event before its result is handed out. */
-import type { Evidence } from "../lifecycle/permits.js";
+import { KeyloomError } from "../foundation/errors.js";
+import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from "../lifecycle/permits.js";
 import type { Decision, Operation } from "../policy/model.js";
 import type { Subject } from "../audit/event.js";
 import { noChange, planOf } from "./change.js";
 import { execute, type StoreContext } from "./execute.js";
+
+/** How a caller knows that data was protected at a time or before. */
+export interface GivenEvidence {
+  kind: EvidenceKind;
+  time: Date;
+}
+
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` */
+export function evidenceOf(given: GivenEvidence | undefined): Evidence | undefined {
+  if (given === undefined) return undefined;
+  const time = given.time instanceof Date ? given.time.getTime() : NaN;
+  if (Object.hasOwn(EVIDENCE_KINDS, given.kind) && Number.isInteger(time)) return { kind: given.kind, time };
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: `evidence has a time and a kind: ${Object.keys(EVIDENCE_KINDS).join(", ")}`,
+  });
+}
 
 export interface ExceptionalUseEvent {
   operation: Operation;

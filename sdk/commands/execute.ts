@@ -22,6 +22,8 @@ export interface StoreContext {
   vault: Vault;
   records: Records;
   sha256: Sha256;
+  /** Ed25519, by the rule of docs/FORMATS.md: is it the public key's signature of the message? */
+  verifySignature: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
   clock: Clock;
   random: RandomSource;
   newId: () => Id;

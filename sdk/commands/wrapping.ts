@@ -2,8 +2,8 @@
 import { equalBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
-import { USAGES } from "../crypto/algorithms.js";
-import { ALGORITHM, type Handle } from "../crypto/core.js";
+import { halvesOf, USAGES } from "../crypto/algorithms.js";
+import { ALGORITHM, type Handle, type KeyTemplate } from "../crypto/core.js";
 import { encodeMaterialAttributes, materialBody, ROOT_ID } from "../crypto/material.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import type { KeyRecord } from "../keys/record.js";
@@ -99,18 +99,27 @@ export async function withWrapping<T>(
   return wrapping.stored === null ? use(ring.root.handle) : ring.use(wrapping.stored, wrapping.version, use);
 }
 
+/** Makes a key in a slot that is to be of this kind. It is wiped once it is wrapped. */
+export type MakeKey = (template: KeyTemplate) => Handle | Promise<Handle>;
+
+/** A version's material, and the key's record with the version's public half in it where it is a pair. */
+export interface WrappedVersion {
+  record: KeyRecord;
+  material: UnsealedRecord;
+}
+
 /**
- * Generates a version's material under `wrapping`, or takes it over, and returns its record.
+ * Makes a version's material under `wrapping`.
  *
- * @param material - a key made elsewhere; not modified
+ * @param make - where it isn't generated
  */
 export async function wrapMaterial(
   context: StoreContext,
   record: KeyRecord,
   version: number,
   wrapping: WrappingVersion,
-  material?: Uint8Array,
-): Promise<UnsealedRecord> {
+  make?: MakeKey,
+): Promise<WrappedVersion> {
   const { vault } = context;
   const { id, algorithm, usages, exportable } = record;
   const attributes = encodeMaterialAttributes({
@@ -123,20 +132,34 @@ export async function wrapMaterial(
     kekVersion: wrapping.version,
     kekAlgorithm: wrapping.algorithm,
   });
-  const wrapped = await withWrapping(context, wrapping, (handle) => {
-    if (material === undefined) return vault.generateAndWrapBatch(handle, attributes, 1);
-    const key = vault.import({ algorithm, usages, exportable, id, version }, material);
-    try {
-      return vault.wrap(handle, key);
-    } finally {
-      vault.dispose(key);
-    }
+  const versionOf = (wrapped: Uint8Array, publicKey?: Uint8Array): WrappedVersion => ({
+    record: publicKey === undefined ? record : withPublicKey(record, version, publicKey),
+    material: {
+      storageKey: keyspace.material(wrapping.kek, wrapping.version, id, version),
+      revision: 1,
+      body: materialBody(attributes, wrapped),
+    },
   });
-  return {
-    storageKey: keyspace.material(wrapping.kek, wrapping.version, record.id, version),
-    revision: 1,
-    body: materialBody(attributes, wrapped),
-  };
+  const isPair = halvesOf(algorithm) !== null;
+  if (make === undefined && !isPair) {
+    return withWrapping(context, wrapping, (kek) =>
+      versionOf(vault.generateAndWrapBatch(kek, attributes, 1)),
+    );
+  }
+  const key = await (make ?? vault.generate)({ algorithm, usages, exportable, id, version });
+  try {
+    return await withWrapping(context, wrapping, (kek) =>
+      versionOf(vault.wrap(kek, key), isPair ? vault.publicKey(key) : undefined),
+    );
+  } finally {
+    vault.dispose(key);
+  }
+}
+
+/** The record with the public half of a version in it. */
+export function withPublicKey(record: KeyRecord, version: number, publicKey: Uint8Array): KeyRecord {
+  const versions = record.versions.map((row) => (row.version === version ? { ...row, publicKey } : row));
+  return { ...record, versions };
 }
 
 /** How many keys lie under these versions of a wrapping key. */

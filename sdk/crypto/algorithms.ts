@@ -25,6 +25,8 @@ interface AlgorithmRow {
   readonly usages: readonly Usage[];
   /** Used when `create` names no usages. */
   readonly defaultUsages: readonly Usage[];
+  /** A key pair: what each of its halves is for. The mask of a half is what it shares with the key's usages. */
+  readonly halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
 }
 
 export const ALGORITHMS = {
@@ -45,12 +47,14 @@ export const ALGORITHMS = {
     materialBytes: 32,
     usages: ["sign", "verify"],
     defaultUsages: ["sign", "verify"],
+    halves: { private: ["sign"], public: ["verify"] },
   },
   X25519: {
     id: ALGORITHM.X25519,
     materialBytes: 32,
     usages: ["agree"],
     defaultUsages: ["agree"],
+    halves: { private: ["agree"], public: ["agree"] },
   },
   A256KW: {
     id: ALGORITHM.A256KW,
@@ -97,6 +101,12 @@ export function requireAlgorithm(name: string): Algorithm {
 
 export function algorithmOfId(id: number): Algorithm | null {
   return BY_ID.get(id) ?? null;
+}
+
+/** What the halves of a pair are for; `null` for keys that have none. */
+export function halvesOf(algorithm: number): NonNullable<AlgorithmRow["halves"]> | null {
+  const name = algorithmOfId(algorithm);
+  return name === null ? null : ((ALGORITHMS[name] as AlgorithmRow).halves ?? null);
 }
 
 /**

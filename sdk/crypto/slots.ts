@@ -27,6 +27,7 @@ export function evicting(vault: Vault, evict: () => boolean): Vault {
     deriveFromPasswordScrypt: retrying(vault.deriveFromPasswordScrypt),
     unwrap: retrying(vault.unwrap),
     derive: retrying(vault.derive),
+    agree: retrying(vault.agree),
     ageUnwrapFileKey: retrying(vault.ageUnwrapFileKey),
     agePayloadKey: retrying(vault.agePayloadKey),
   };

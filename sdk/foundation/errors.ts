@@ -76,6 +76,7 @@ export const ERROR_CODES = {
   MESSAGE_MALFORMED: "integrity",
   MESSAGE_NO_MATCH: "denied",
   MESSAGE_TOO_LARGE: "usage",
+  SIGNATURE_INVALID: "integrity",
 
   // Records and jobs.
   CBOR_INVALID: "integrity",

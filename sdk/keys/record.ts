@@ -39,6 +39,8 @@ export interface KeyVersion {
   endedByCommand?: boolean | undefined;
   /** How much it may protect at all; absent: without limit. */
   limits?: UsageLimits | undefined;
+  /** The public half of a pair, 32 bytes: it outlives the private one. */
+  publicKey?: Uint8Array | undefined;
   /** How many history entries this version has. */
   history: number;
   replaces?: number | undefined;
@@ -111,7 +113,10 @@ const ROW = {
   endedByCommand: 18,
   limitOperations: 19,
   limitBytes: 20,
+  publicKey: 21,
 } as const;
+
+export const PUBLIC_KEY_LENGTH = 32;
 
 const DATES = [
   "activation",
@@ -139,6 +144,7 @@ function encodeRow(row: KeyVersion): CborMap {
     [ROW.endedByCommand, row.endedByCommand === true ? true : undefined],
     [ROW.limitOperations, row.limits?.operations],
     [ROW.limitBytes, row.limits?.bytes],
+    [ROW.publicKey, row.publicKey],
   );
 }
 
@@ -194,6 +200,7 @@ function decodeRow(row: CborReader): KeyVersion {
   if (row.has(ROW.replacedBy)) version.replacedBy = row.uint(ROW.replacedBy, 0xffff_ffff);
   if (row.has(ROW.imported)) version.imported = row.bool(ROW.imported);
   if (row.has(ROW.endedByCommand)) version.endedByCommand = row.bool(ROW.endedByCommand);
+  if (row.has(ROW.publicKey)) version.publicKey = row.bytes(ROW.publicKey, PUBLIC_KEY_LENGTH);
   const limits: UsageLimits = {
     operations: row.optionalUint(ROW.limitOperations),
     bytes: row.optionalUint(ROW.limitBytes),

@@ -1,7 +1,7 @@
 /** Keys as the public API shows them: plain data, evaluated at a time, nothing in it secret. */
 import { equalBytes } from "../foundation/bytes.js";
 import { idToString } from "../foundation/ids.js";
-import { algorithmOfId, usagesOfMask, type Usage } from "../crypto/algorithms.js";
+import { algorithmOfId, halvesOf, usagesOfMask, type Usage } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
 import type { RevocationReason, State } from "../lifecycle/states.js";
 import type { UsageLimits } from "../lifecycle/limits.js";
@@ -38,6 +38,8 @@ export interface Key {
   name?: string;
   algorithm: string;
   usages: readonly Usage[];
+  /** Of a pair: the usages of each half. They share everything else: id, versions, states. */
+  halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
   exportable: boolean;
   tags: readonly string[];
   /** The owner entity's id. */
@@ -56,6 +58,14 @@ function datesOf(dates: VersionDates): KeyVersionInfo["dates"] {
   for (const [name, value] of Object.entries(dates))
     if (typeof value === "number") out[name] = new Date(value);
   return out;
+}
+
+function halvesView({ algorithm, usages }: KeyRecord): Pick<Key, "halves"> {
+  const halves = halvesOf(algorithm);
+  if (halves === null) return {};
+  const among = (half: readonly Usage[]): Usage[] =>
+    usagesOfMask(usages).filter((usage) => half.includes(usage));
+  return { halves: { private: among(halves.private), public: among(halves.public) } };
 }
 
 function limitsOf({ operations, bytes }: UsageLimits): NonNullable<KeyVersionInfo["limits"]> {
@@ -77,6 +87,7 @@ export function viewOfKey(record: KeyRecord, time: number): Key {
     ...(record.name === undefined ? {} : { name: record.name }),
     algorithm: algorithmOfId(record.algorithm) ?? `unknown (${record.algorithm})`,
     usages: usagesOfMask(record.usages),
+    ...halvesView(record),
     exportable: record.exportable,
     tags: [...record.tags],
     owner: idToString(record.owner),

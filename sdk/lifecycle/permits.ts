@@ -68,6 +68,8 @@ export interface UseException {
   evidence?: Evidence | undefined;
   /** To read once more what a compromised version protected, so that it can be protected anew. */
   recovery?: boolean | undefined;
+  /** `false`: evidence is brought, but not to have a suspended version accepted on it. */
+  acceptSuspended?: boolean | undefined;
 }
 
 export interface UseRequest extends UseException {
@@ -111,7 +113,7 @@ export function permits(
       return early ? no("before-process-start") : { allowed: true, state };
     case "acceptance":
       if (early) return no("before-process-start");
-      if (evidence === undefined) return no("acceptance-needed");
+      if (evidence === undefined || request.acceptSuspended === false) return no("acceptance-needed");
       if (!(evidence.time < (version.suspendedAt ?? -Infinity))) return no("evidence-too-late");
       return exception("suspended");
     case "grant":

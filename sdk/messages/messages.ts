@@ -5,9 +5,9 @@ import { idToString, type Id } from "../foundation/ids.js";
 import { randomBytes } from "../foundation/random.js";
 import type { Handle } from "../crypto/core.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
-import { recordException } from "../commands/exceptions.js";
+import { evidenceOf, recordException, type GivenEvidence } from "../commands/exceptions.js";
 import type { State } from "../lifecycle/states.js";
-import { EVIDENCE_KINDS, type Evidence, type Mark } from "../lifecycle/permits.js";
+import type { Evidence, Mark } from "../lifecycle/permits.js";
 import { suspensionOf } from "../keys/history.js";
 import type { StoredKey } from "../keys/reads.js";
 import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
@@ -123,7 +123,7 @@ export interface RecoveredMessage {
 
 export interface RecoverOptions extends MessageOptions {
   /** For a suspended version: how the caller knows that the message was made before the suspension. */
-  evidence?: { kind: Evidence["kind"]; time: Date } | undefined;
+  evidence?: GivenEvidence | undefined;
   /** For a compromised version: the message is to be read once more, so that it can be protected anew. */
   recovery?: boolean | undefined;
 }
@@ -176,16 +176,6 @@ export async function recoverMessage(
     ...(mark === undefined ? {} : { mark }),
     ...(permit.evidence === undefined ? {} : { evidence: permit.evidence }),
   };
-}
-
-/** @throws {KeyloomError} `KEY_INVALID_OPTION` */
-export function evidenceOf(given: RecoverOptions["evidence"]): Evidence | undefined {
-  if (given === undefined) return undefined;
-  const time = given.time instanceof Date ? given.time.getTime() : NaN;
-  if (Object.hasOwn(EVIDENCE_KINDS, given.kind) && Number.isInteger(time)) return { kind: given.kind, time };
-  throw new KeyloomError("KEY_INVALID_OPTION", {
-    message: `evidence has a time and a kind: ${Object.keys(EVIDENCE_KINDS).join(", ")}`,
-  });
 }
 
 /**

@@ -28,6 +28,8 @@ export const OPERATIONS = {
   export: { restricts: false },
   encrypt: { restricts: false },
   decrypt: { restricts: false },
+  sign: { restricts: false },
+  verify: { restricts: false },
   read: { restricts: false },
 } as const satisfies Record<string, { restricts: boolean }>;
 

@@ -98,10 +98,11 @@ export async function rotateKey(
     const added = newVersion(version, dates, time, context.principal.entity, marks);
     added.row.replaces = old.version;
     const linked = withRow(before.record, { ...old, replacedBy: version }, time);
-    const record = withRow(linked, added.row, time);
+    const planned = withRow(linked, added.row, time);
+    const { record, material } = await wrapMaterial(context, planned, version, wrapping);
     const change = changeOf(before, record, [added]);
     change.checks.push(wrapping.gateCheck);
-    change.records.push(await wrapMaterial(context, record, version, wrapping));
+    change.records.push(material);
     if (wrapsKeys(record)) change.records.push(gateRecord(record.id, version, true, 1));
     // Rotating restricts nobody, but everyone should use the new version soon.
     await announce(context, change);
