@@ -9,7 +9,7 @@ import type { KeyRing } from "../keys/keyring.js";
 import type { Mark } from "../keys/store-records.js";
 import type { UsePolicy } from "../lifecycle/permits.js";
 import type { TransitionOptions } from "../lifecycle/transition.js";
-import { evaluate } from "../policy/evaluate.js";
+import { evaluateOwner } from "../policy/evaluate.js";
 import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
@@ -49,7 +49,11 @@ const RETRIES = 16;
  * @throws {KeyloomError} `POLICY_DENIED` with the rules that decided
  */
 export function authorize(context: StoreContext, operation: Operation, owner: Id | null): Decision {
-  const decision = evaluate(context.storeOwner, { principal: context.principal, operation, owner });
+  const decision = evaluateOwner(context.storeOwner, {
+    principal: context.principal,
+    operation,
+    key: owner === null ? null : { owner },
+  });
   if (decision.allowed) return decision;
   throw new KeyloomError("POLICY_DENIED", {
     message: `policy ${decision.policy} does not permit ${operation}`,

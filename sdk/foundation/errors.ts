@@ -67,7 +67,19 @@ export const ERROR_CODES = {
   KEY_USAGE_CONFLICT: "usage",
   KEY_VERSION_NOT_FOUND: "not-found",
   KEY_VERSIONS_EXHAUSTED: "conflict",
+
+  // Policy and governance.
+  APPROVAL_INVALID: "denied",
+  ENTITY_NOT_FOUND: "not-found",
+  POLICY_APPROVAL_NEEDED: "denied",
   POLICY_DENIED: "denied",
+  POLICY_INVALID: "usage",
+  POLICY_LOCKOUT: "conflict",
+  POLICY_TOO_WEAK: "denied",
+  PROPOSAL_EXPIRED: "denied",
+  PROPOSAL_MISMATCH: "denied",
+  PROPOSAL_NOT_FOUND: "not-found",
+  PROPOSAL_SPENT: "conflict",
 
   // Messages and files.
   MESSAGE_AUTHENTICATION_FAILED: "integrity",

@@ -27,7 +27,7 @@ import {
 } from "../crypto/records.js";
 import { decodeMark, epochRecord, gateRecord, markRecord } from "../keys/store-records.js";
 import { encodeEntity } from "../entities/record.js";
-import { evaluate } from "../policy/evaluate.js";
+import { evaluateOwner } from "../policy/evaluate.js";
 import type { Principal } from "../policy/model.js";
 import { Committer } from "../commands/committer.js";
 import { initStore, replaceSlotTable, type UpkeepEvent } from "../commands/upkeep.js";
@@ -218,7 +218,7 @@ async function initialise(parts: OpenParts): Promise<OpenedStore> {
 /** By the owner, who has unlocked the store. */
 function eventOf(owner: Id): UpkeepEvent {
   const principal: Principal = { entity: owner, authenticated: "unlock" };
-  const decision = evaluate(owner, { principal, operation: "create", owner: null });
+  const decision = evaluateOwner(owner, { principal, operation: "create", key: null });
   return {
     entity: principal.entity,
     authenticated: principal.authenticated,
