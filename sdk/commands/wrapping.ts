@@ -1,6 +1,6 @@
 /** The wrapping side of a command that puts material: which version wraps, and that its gate is open. */
 import { equalBytes } from "../foundation/bytes.js";
-import { KeyloomError } from "../foundation/errors.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { halvesOf, USAGES } from "../crypto/algorithms.js";
 import { ALGORITHM, type Handle, type KeyTemplate } from "../crypto/core.js";
@@ -38,6 +38,17 @@ export interface WrappingVersion {
  * @throws {KeyloomError} `KEY_NOT_FOUND`, `KEY_NOT_USABLE`
  */
 export async function openWrappingVersion(context: StoreContext, kek: Id): Promise<WrappingVersion> {
+  try {
+    return await findWrappingVersion(context, kek);
+  } catch (error) {
+    if (!isKeyloomError(error, "KEY_NOT_USABLE")) throw error;
+    // It may have a newer version since it was cached: renewed elsewhere, its old version destroyed.
+    context.ring.dropRecord(kek);
+    return findWrappingVersion(context, kek);
+  }
+}
+
+async function findWrappingVersion(context: StoreContext, kek: Id): Promise<WrappingVersion> {
   const { ring, storage, records } = context;
   let version = ring.root.version;
   let stored: StoredKey | null = null;

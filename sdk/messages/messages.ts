@@ -1,9 +1,10 @@
 /** Encrypting and decrypting with managed keys: look up, decide, choose the version, use it. */
 import { requireBytes } from "../foundation/bytes.js";
-import { KeyloomError } from "../foundation/errors.js";
+import { isKeyloomError, KeyloomError, type ErrorCode } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { randomBytes } from "../foundation/random.js";
 import type { Handle } from "../crypto/core.js";
+import { readForChange } from "../commands/change-state.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
 import { evidenceOf, recordException, type GivenEvidence } from "../commands/exceptions.js";
 import type { State } from "../lifecycle/states.js";
@@ -38,9 +39,31 @@ function aadOf(options: MessageOptions): Uint8Array {
   return aad;
 }
 
-/** @throws {KeyloomError} `KEY_NOT_FOUND` */
-async function lookup(context: StoreContext, reference: string): Promise<StoredKey> {
-  return context.ring.cached(reference) ?? context.ring.require(reference);
+/** What a key that was read a moment ago may still refuse, although it has been rotated, resumed or recovered since. */
+const REFUSALS: readonly ErrorCode[] = ["KEY_DESTROYED", "KEY_NOT_USABLE", "KEY_VERSION_NOT_FOUND"];
+
+/**
+ * Looks a key up and decides about its use. A cached record permits for as long as it is fresh, but what it refuses is
+ * decided anew on the one in the store: another process may use a new version at once.
+ *
+ * @throws {KeyloomError} `KEY_NOT_FOUND`
+ */
+async function decide<T>(
+  { ring }: StoreContext,
+  reference: string,
+  on: (stored: StoredKey) => T,
+): Promise<{ stored: StoredKey; decided: T }> {
+  const cached = ring.cached(reference);
+  if (cached !== undefined) {
+    try {
+      return { stored: cached, decided: on(cached) };
+    } catch (error) {
+      if (!isKeyloomError(error) || !REFUSALS.includes(error.code)) throw error;
+      ring.dropRecord(cached.record.id);
+    }
+  }
+  const stored = await ring.require(reference);
+  return { stored, decided: on(stored) };
 }
 
 /** The number of the current version, allowed to encrypt now. */
@@ -56,11 +79,11 @@ async function decryptWith<T>(
   version: number,
   use: (handle: Handle) => T,
 ): Promise<T> {
-  const stored = await lookup(context, idToString(keyId));
-  const { record } = stored;
-  const policy = usePolicy(authorize(context, "decrypt", record.owner));
-  const row = requireVersion(record, version);
-  requireUsable(record, row, "decrypt", commandTime(context, record.time), policy);
+  const { stored } = await decide(context, idToString(keyId), ({ record }) => {
+    const policy = usePolicy(authorize(context, "decrypt", record.owner));
+    const row = requireVersion(record, version);
+    requireUsable(record, row, "decrypt", commandTime(context, record.time), policy);
+  });
   return context.ring.use(stored, version, use);
 }
 
@@ -77,8 +100,9 @@ export async function encryptMessage(
 ): Promise<Uint8Array> {
   requireBytes(plaintext, "plaintext");
   const aad = aadOf(options);
-  const stored = await lookup(context, reference);
-  const version = encryptingVersion(context, stored);
+  const { stored, decided: version } = await decide(context, reference, (key) =>
+    encryptingVersion(context, key),
+  );
   await context.usage.spend(context, stored, version, "encrypt", {
     operations: 1,
     bytes: plaintext.length,
@@ -144,7 +168,7 @@ export async function recoverMessage(
   const envelope = parseEnvelope(sealed);
   const { recovery } = options;
   const evidence = evidenceOf(options.evidence);
-  const stored = await lookup(context, idToString(envelope.keyId));
+  const stored = await readForChange(context, idToString(envelope.keyId));
   const { record } = stored;
   const decision = authorize(context, "decrypt", record.owner);
   const row = requireVersion(record, envelope.keyVersion);
@@ -200,8 +224,9 @@ export function encryptStream(
       armor: options.armor,
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
-        const stored = await lookup(context, reference);
-        const version = encryptingVersion(context, stored);
+        const { stored, decided: version } = await decide(context, reference, (key) =>
+          encryptingVersion(context, key),
+        );
         requireUncountedBytes(stored, version);
         await context.usage.spend(context, stored, version, "encrypt", { operations: 1, bytes: 0 });
         return context.ring.use(stored, version, (handle) => [

@@ -93,7 +93,7 @@ describe("destroying a wrapping key while another process works", () => {
       expect(await a.keys.destroy("kek")).toMatchObject({ shredded: 0 });
     };
     expect(await codeOf(b.keys.create({ name: "child", algorithm: AEAD, under: "kek" }))).toBe(
-      "KEY_NOT_USABLE",
+      "KEY_DESTROYED",
     );
     expect(await a.keys.get("child")).toBeNull();
   });

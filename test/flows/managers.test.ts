@@ -39,6 +39,34 @@ describe("two managers on one store", () => {
     expect((await b.keys.encrypt("k", text("x")))[20]).toBe(2);
   });
 
+  // What a cached record refused was refused, for as long as it was fresh.
+  it("may use at once what the other has made usable, although what was forbidden is believed a while", async () => {
+    const a = await openMemory({ seed: 1 });
+    const b = await openMemory({ space: a.space, clock: a.clock, seed: 2 });
+    await a.keys.create({ name: "kek", ...KEK });
+    await a.keys.create({ name: "k", algorithm: AEAD, under: "kek" });
+    const sealed = await b.keys.encrypt("k", text("first"));
+    await a.keys.rotate("k");
+    expect(await b.keys.decrypt(await a.keys.encrypt("k", text("second")))).toEqual(text("second"));
+    for (const [restrict, lift] of [
+      ["suspend", "resume"],
+      ["archive", "recover"],
+    ] as const) {
+      await a.keys[restrict]("k");
+      a.clock.advance(1001);
+      expect(await codeOf(b.keys.decrypt(sealed))).toBe("KEY_NOT_USABLE");
+      await a.keys[lift]("k");
+      expect(await b.keys.decrypt(sealed)).toEqual(text("first"));
+      expect(await b.keys.decrypt(await b.keys.encrypt("k", text("x")))).toEqual(text("x"));
+    }
+    await a.keys.rotate("kek");
+    await a.keys.rewrap("kek");
+    await a.keys.deactivate("kek", { version: 1 });
+    await a.keys.destroy("kek", { version: 1 });
+    expect((await b.keys.rotate("k")).versions).toHaveLength(3);
+    await b.keys.create({ name: "other", algorithm: AEAD, under: "kek" });
+  });
+
   it("refuse use when the epoch can't be read, and work again when it can", async () => {
     const a = await openMemory();
     await a.keys.create({ name: "k", algorithm: AEAD });
