@@ -72,6 +72,7 @@ import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
 import { sweep, type SweepSummary } from "./commands/sweep.js";
 import { UsageLedger } from "./commands/usage.js";
+import { UseAudit } from "./commands/use-audit.js";
 import { changeAll, setArchived } from "./commands/whole-key.js";
 import type { UnlockMethod } from "./unlock/methods.js";
 import { openStore } from "./unlock/open-store.js";
@@ -711,7 +712,9 @@ export class KeyManager {
     for (const job of this.#running) job.cancel("the manager was closed");
     await Promise.allSettled([...this.#running]);
     if (this.#uses > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-    // What can't be given back stays spent: that a store is out of reach must not keep it from closing.
+    // That a store is out of reach must not keep it from closing: what was counted is lost then,
+    // and what can't be given back stays spent.
+    await this.#context.uses.flush(this.#context).catch(() => undefined);
     await this.#context.usage.returnAll(this.#context).catch(() => undefined);
     this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
@@ -829,6 +832,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       mark,
       transitions: { profile },
       usage: new UsageLedger(),
+      uses: new UseAudit(),
     });
   } catch (error) {
     core?.vault.disposeAll();

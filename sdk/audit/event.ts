@@ -53,6 +53,8 @@ export interface EventBody {
   revocation?: string | undefined;
   /** What the caller brought to show when data was protected. */
   evidence?: { kind: string; time: number } | undefined;
+  /** How many times it happened, from 2 on; absent: once. */
+  count?: number | undefined;
 }
 
 /** Stands at the key of an event whose commit's outcome was unknown, so that the event can't land late. */
@@ -83,6 +85,7 @@ const FIELD = {
   revocation: 15,
   evidenceKind: 16,
   evidenceTime: 17,
+  count: 18,
 } as const;
 const SUBJECT = { key: 1, version: 2, before: 3, after: 4 } as const;
 
@@ -120,6 +123,7 @@ export function encodeIntake(body: IntakeBody): Uint8Array {
       [FIELD.revocation, body.revocation],
       [FIELD.evidenceKind, body.evidence?.kind],
       [FIELD.evidenceTime, body.evidence?.time],
+      [FIELD.count, body.count],
     ),
   );
 }
@@ -162,6 +166,7 @@ export function decodeIntake(bytes: Uint8Array): IntakeBody {
       time: reader.uint(FIELD.evidenceTime, MAX_TIME),
     };
   }
+  if (reader.has(FIELD.count)) body.count = reader.uint(FIELD.count, 0xffff_ffff);
   return body;
 }
 

@@ -27,6 +27,8 @@ export interface AuditEntry {
   revocation?: string;
   /** What the caller brought to show when data was protected. */
   evidence?: { kind: string; time: Date };
+  /** How many times it happened, where one event stands for many. */
+  count?: number;
 }
 
 export function viewOfEntry({ writer, sequence, body }: IntakeEntry): AuditEntry {
@@ -66,5 +68,6 @@ export function viewOfEntry({ writer, sequence, body }: IntakeEntry): AuditEntry
     ...(body.evidence === undefined
       ? {}
       : { evidence: { kind: body.evidence.kind, time: new Date(body.evidence.time) } }),
+    ...(body.count === undefined ? {} : { count: body.count }),
   };
 }

@@ -10,6 +10,7 @@ import {
   type KeyManager,
   type RevocationReason,
   type State,
+  type Key,
 } from "../index.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
 import { decryptedName, encryptedName, readWhole } from "./files.js";
@@ -69,6 +70,7 @@ const NEW_KEY_OPTIONS = {
   },
   "max-operations": { type: "string", about: "how often each version may protect" },
   "max-bytes": { type: "string", about: "how many bytes each version may protect" },
+  audit: { type: "string", about: "which uses leave an audit event: none (default), counted or each" },
 } as const;
 
 function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["create"]>[0], "name"> {
@@ -85,6 +87,7 @@ function newKeyOptions({ values }: CommandInput): Omit<Parameters<KeyManager["cr
     exportable: values["exportable"] === true,
     cryptoperiod: text(values, "cryptoperiod") as Cryptoperiod | undefined,
     limits: operations === undefined && bytes === undefined ? undefined : { operations, bytes },
+    audit: text(values, "audit") as Key["audit"] | undefined,
   };
 }
 

@@ -47,6 +47,7 @@ export function keyDetails(key: Key): string {
     ["wrapped by", key.wrappedBy ?? "the root key"],
     ["owner", key.owner],
     ["exportable", key.exportable ? "yes" : "no"],
+    ["audit", key.audit],
     ...(key.archived === undefined ? [] : [["archived", key.archived.toISOString()]]),
     ["tags", key.tags.length === 0 ? "-" : key.tags.map(safe).join(", ")],
   ];
@@ -71,7 +72,9 @@ export function auditTable(entries: readonly AuditEntry[]): string {
     ["TIME", "OPERATION", "KEYS", "WRITER", "N"],
     ...entries.map((entry) => [
       entry.time.toISOString(),
-      entry.kind === "abandoned" ? "(abandoned)" : safe(entry.operation ?? ""),
+      entry.kind === "abandoned"
+        ? "(abandoned)"
+        : `${safe(entry.operation ?? "")}${entry.count === undefined ? "" : ` × ${entry.count}`}`,
       keysOf(entry),
       entry.writer.slice(-12),
       String(entry.sequence),

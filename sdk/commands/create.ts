@@ -14,7 +14,7 @@ import {
 import type { UsageLimits } from "../lifecycle/limits.js";
 import { checkDateOrder, type VersionDates } from "../lifecycle/transition.js";
 import { checkName, checkTags } from "../keys/names.js";
-import type { KeyRecord } from "../keys/record.js";
+import { AUDIT_POLICIES, type AuditPolicy, type KeyRecord } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { gateRecord } from "../keys/store-records.js";
 import { newVersion } from "../keys/versions.js";
@@ -48,6 +48,11 @@ export interface CreateOptions {
   cryptoperiod?: Cryptoperiod | undefined;
   /** How much each version may protect at all: a number of operations, of bytes, or both. */
   limits?: UsageLimits | undefined;
+  /**
+   * Which uses by callers leave an audit event: `none`, `each` before its result is handed out, or `counted`, one event for
+   * up to 1,024 alike. Default: `none`; `counted` for a key with limits, which can't do without.
+   */
+  audit?: AuditPolicy | undefined;
 }
 
 /** Options checked once, for one key or for a million. */
@@ -62,6 +67,7 @@ export interface CheckedOptions {
   dates: Omit<VersionDates, "initial" | "activation">;
   cryptoperiod: Cryptoperiod | undefined;
   limits: UsageLimits | undefined;
+  audit: AuditPolicy;
 }
 
 /** A date as milliseconds. @throws {KeyloomError} `KEY_INVALID_OPTION` for one that no format can hold */
@@ -100,6 +106,20 @@ function checkLimits(limits: UsageLimits | undefined): UsageLimits | undefined {
   });
 }
 
+/** @throws {KeyloomError} `KEY_INVALID_OPTION` for an unknown one, and for a limit that nothing would count */
+function checkAudit({ audit, limits }: CreateOptions): AuditPolicy {
+  if (audit === undefined) return limits === undefined ? "none" : "counted";
+  if (typeof audit !== "string" || !Object.hasOwn(AUDIT_POLICIES, audit)) {
+    throw new KeyloomError("KEY_INVALID_OPTION", {
+      message: `audit is one of ${Object.keys(AUDIT_POLICIES).join(", ")}`,
+    });
+  }
+  if (audit !== "none" || limits === undefined) return audit;
+  throw new KeyloomError("KEY_INVALID_OPTION", {
+    message: "a key with usage limits is audited: counted, or each use",
+  });
+}
+
 /** @throws {KeyloomError} for an unknown algorithm, an impossible usage, a bad name, tag or date */
 export function checkCreateOptions(options: CreateOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
@@ -118,6 +138,7 @@ export function checkCreateOptions(options: CreateOptions): CheckedOptions {
     },
     cryptoperiod: checkCryptoperiod(options),
     limits: checkLimits(options.limits),
+    audit: checkAudit(options),
   };
   checkDateOrder({ initial: 0, activation: checked.activation ?? undefined, ...checked.dates });
   return checked;
@@ -157,8 +178,7 @@ export function newKeyRecord(
     owner: context.principal.entity,
     wrappedBy: kek,
     tags: options.tags,
-    // What is limited is counted: each reservation is an event.
-    audit: limits === undefined ? "none" : "counted",
+    audit: options.audit,
     time: now,
     versions: [first.row],
   };

@@ -14,6 +14,7 @@ import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
 import type { UsageLedger } from "./usage.js";
+import type { UseAudit } from "./use-audit.js";
 import type { Committer, CommitResult, Plan } from "./committer.js";
 
 /** Everything that a command or a service of one open store works with. */
@@ -36,6 +37,8 @@ export interface StoreContext {
   mark: Mark;
   /** Counts what versions with usage limits protect. */
   usage: UsageLedger;
+  /** Writes down the use of keys whose records ask for it. */
+  uses: UseAudit;
   /** Which rows of the transition table commands may use. */
   transitions: TransitionOptions;
 }

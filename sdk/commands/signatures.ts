@@ -64,10 +64,12 @@ export async function sign(
   }
   const stored = context.ring.cached(reference) ?? (await context.ring.require(reference));
   const { record } = stored;
-  const policy = usePolicy(authorize(context, "sign", record.owner));
-  const { version } = currentVersion(record, "sign", commandTime(context, record.time), policy);
+  const decision = authorize(context, "sign", record.owner);
+  const time = commandTime(context, record.time);
+  const { version } = currentVersion(record, "sign", time, usePolicy(decision));
   await context.usage.spend(context, stored, version, "sign", { operations: 1, bytes: message.length });
   const signature = await context.ring.use(stored, version, (pair) => context.vault.sign(pair, message));
+  await context.uses.record(context, record, version, "sign", decision);
   return { signature, key: idToString(record.id), version };
 }
 

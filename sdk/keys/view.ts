@@ -7,7 +7,7 @@ import type { RevocationReason, State } from "../lifecycle/states.js";
 import type { UsageLimits } from "../lifecycle/limits.js";
 import type { VersionDates } from "../lifecycle/transition.js";
 import { applyDueDates } from "./versions.js";
-import type { Cause, KeyRecord } from "./record.js";
+import type { AuditPolicy, Cause, KeyRecord } from "./record.js";
 
 /** One version of a key. */
 export interface KeyVersionInfo {
@@ -41,6 +41,8 @@ export interface Key {
   /** Of a pair: the usages of each half. They share everything else: id, versions, states. */
   halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
   exportable: boolean;
+  /** Which uses leave an audit event. */
+  audit: AuditPolicy;
   tags: readonly string[];
   /** The owner entity's id. */
   owner: string;
@@ -89,6 +91,7 @@ export function viewOfKey(record: KeyRecord, time: number): Key {
     usages: usagesOfMask(record.usages),
     ...halvesView(record),
     exportable: record.exportable,
+    audit: record.audit,
     tags: [...record.tags],
     owner: idToString(record.owner),
     wrappedBy: equalBytes(record.wrappedBy, ROOT_ID) ? null : idToString(record.wrappedBy),

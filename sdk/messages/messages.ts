@@ -7,6 +7,7 @@ import type { Handle } from "../crypto/core.js";
 import { readForChange } from "../commands/change-state.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
 import { evidenceOf, recordException, type GivenEvidence } from "../commands/exceptions.js";
+import type { Decision } from "../policy/model.js";
 import type { State } from "../lifecycle/states.js";
 import type { Evidence, Mark } from "../lifecycle/permits.js";
 import { suspensionOf } from "../keys/history.js";
@@ -67,9 +68,10 @@ async function decide<T>(
 }
 
 /** The number of the current version, allowed to encrypt now. */
-function encryptingVersion(context: StoreContext, { record }: StoredKey): number {
-  const policy = usePolicy(authorize(context, "encrypt", record.owner));
-  return currentVersion(record, "encrypt", commandTime(context, record.time), policy).version;
+function encrypting(context: StoreContext, { record }: StoredKey): { version: number; decision: Decision } {
+  const decision = authorize(context, "encrypt", record.owner);
+  const time = commandTime(context, record.time);
+  return { version: currentVersion(record, "encrypt", time, usePolicy(decision)).version, decision };
 }
 
 /** Runs `use` with the handle of a version that may decrypt now. `use` is synchronous. */
@@ -79,12 +81,15 @@ async function decryptWith<T>(
   version: number,
   use: (handle: Handle) => T,
 ): Promise<T> {
-  const { stored } = await decide(context, idToString(keyId), ({ record }) => {
-    const policy = usePolicy(authorize(context, "decrypt", record.owner));
+  const { stored, decided: decision } = await decide(context, idToString(keyId), ({ record }) => {
+    const allowed = authorize(context, "decrypt", record.owner);
     const row = requireVersion(record, version);
-    requireUsable(record, row, "decrypt", commandTime(context, record.time), policy);
+    requireUsable(record, row, "decrypt", commandTime(context, record.time), usePolicy(allowed));
+    return allowed;
   });
-  return context.ring.use(stored, version, use);
+  const result = await context.ring.use(stored, version, use);
+  await context.uses.record(context, stored.record, version, "decrypt", decision);
+  return result;
 }
 
 /**
@@ -100,16 +105,17 @@ export async function encryptMessage(
 ): Promise<Uint8Array> {
   requireBytes(plaintext, "plaintext");
   const aad = aadOf(options);
-  const { stored, decided: version } = await decide(context, reference, (key) =>
-    encryptingVersion(context, key),
-  );
+  const { stored, decided } = await decide(context, reference, (key) => encrypting(context, key));
+  const { version, decision } = decided;
   await context.usage.spend(context, stored, version, "encrypt", {
     operations: 1,
     bytes: plaintext.length,
   });
-  return context.ring.use(stored, version, (handle) =>
+  const sealed = await context.ring.use(stored, version, (handle) =>
     sealEnvelope(context.vault, handle, stored.record.id, version, plaintext, aad),
   );
+  await context.uses.record(context, stored.record, version, "encrypt", decision);
+  return sealed;
 }
 
 /**
@@ -224,15 +230,16 @@ export function encryptStream(
       armor: options.armor,
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
-        const { stored, decided: version } = await decide(context, reference, (key) =>
-          encryptingVersion(context, key),
-        );
+        const { stored, decided } = await decide(context, reference, (key) => encrypting(context, key));
+        const { version, decision } = decided;
         requireUncountedBytes(stored, version);
         await context.usage.spend(context, stored, version, "encrypt", { operations: 1, bytes: 0 });
-        return context.ring.use(stored, version, (handle) => [
+        const wrapped = await context.ring.use(stored, version, (handle) => [
           wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
           ...recipients.map((recipient) => wrapX25519Stanza(context.vault, recipient, fileKey)),
         ]);
+        await context.uses.record(context, stored.record, version, "encrypt", decision);
+        return wrapped;
       },
     },
     source,
