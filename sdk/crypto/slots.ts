@@ -2,6 +2,11 @@
 import { isKeyloomError } from "../foundation/errors.js";
 import type { Handle, Vault } from "./core.js";
 
+/** The calls that give a key a slot. */
+type TakesSlot = {
+  [Method in keyof Vault]: Vault[Method] extends (...args: never[]) => Handle ? Method : never;
+}[keyof Vault];
+
 /**
  * A vault whose calls that need a slot ask for one where there is none, and are then made once more.
  *
@@ -18,8 +23,7 @@ export function evicting(vault: Vault, evict: () => boolean): Vault {
         return call(...args);
       }
     };
-  return {
-    ...vault,
+  const takeSlots: Pick<Vault, TakesSlot> = {
     generate: retrying(vault.generate),
     import: retrying(vault.import),
     deriveFromPassword: retrying(vault.deriveFromPassword),
@@ -28,7 +32,11 @@ export function evicting(vault: Vault, evict: () => boolean): Vault {
     unwrap: retrying(vault.unwrap),
     derive: retrying(vault.derive),
     agree: retrying(vault.agree),
+    openFrom: retrying(vault.openFrom),
     ageUnwrapFileKey: retrying(vault.ageUnwrapFileKey),
+    ageScryptUnwrap: retrying(vault.ageScryptUnwrap),
+    ageX25519Unwrap: retrying(vault.ageX25519Unwrap),
     agePayloadKey: retrying(vault.agePayloadKey),
   };
+  return { ...vault, ...takeSlots };
 }
