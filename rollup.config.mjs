@@ -30,6 +30,7 @@ const PORTABLE = {
   "storage/adapter": "sdk/storage/authoring.ts",
   "storage/memory": "sdk/storage/memory.ts",
   nacl: "sdk/messages/nacl.ts",
+  "key-formats": "sdk/foundation/key-formats.ts",
   "storage/indexeddb": "sdk/storage/indexeddb.ts",
 };
 

@@ -1,11 +1,13 @@
 /** `keyloom`: the public API. Storage drivers, the core's byte-level door and test tools have entries of their own. */
 export { KeyManager } from "./key-manager.js";
 export type {
+  AgreeKeyOptions,
   CreateKeyOptions,
   CreateManyOptions,
   DestroyOutcome,
   DueDates,
   DueOptions,
+  ImportOptions,
   KeyPage,
   KeyReference,
   ListOptions,

@@ -45,12 +45,13 @@ import {
   type DestroyAllSummary,
   type RevokeAllSummary,
 } from "./commands/all-versions.js";
+import { agree, checkAgreement, type AgreeOptions } from "./commands/agree.js";
 import { changeState, readForChange } from "./commands/change-state.js";
 import {
   checkCreateOptions,
-  checkMaterial,
   checkTime,
   createKey,
+  importedFrom,
   type CreateOptions,
 } from "./commands/create.js";
 import { confirmClock } from "./commands/clock.js";
@@ -122,6 +123,16 @@ export interface Internals {
 
 export interface CreateKeyOptions extends CreateOptions {
   /** The wrapping key. Default: the root key. */
+  under?: KeyReference | undefined;
+}
+
+export interface ImportOptions extends CreateKeyOptions {
+  /** Of a pair: the public key that is said to belong to it, 32 bytes. */
+  publicKey?: Uint8Array | undefined;
+}
+
+export interface AgreeKeyOptions extends AgreeOptions {
+  /** As of `create`. */
   under?: KeyReference | undefined;
 }
 
@@ -292,15 +303,15 @@ export class KeyManager {
   /**
    * Takes over a key that was made elsewhere, marked `imported`.
    *
-   * @param material - the raw bytes of a symmetric key. Read once, not modified, yours to wipe.
-   * @throws {KeyloomError} as `create`; `KEY_INVALID_OPTION` for a wrong length
+   * @param material - the raw bytes of a symmetric key, the seed of an Ed25519 key or the scalar of an X25519 key
+   * (`keyloom/key-formats` takes them out of PKCS#8 and JWK). Read once, not modified, yours to wipe.
+   * @throws {KeyloomError} as `create`; `KEY_INVALID_OPTION` for a wrong length, and for another public key than its own
    */
-  import(material: Uint8Array, options: CreateKeyOptions): Promise<Key> {
+  import(material: Uint8Array, options: ImportOptions): Promise<Key> {
     return this.#use(async (context) => {
       const checked = checkCreateOptions(options);
-      checkMaterial(checked, material);
-      const kek = await this.#wrappingId(options.under);
-      return this.#view(await createKey(context, checked, kek, material));
+      const source = importedFrom(context, checked, material, options.publicKey);
+      return this.#view(await createKey(context, checked, await this.#wrappingId(options.under), source));
     });
   }
 
@@ -501,6 +512,24 @@ export class KeyManager {
     options: VerifyOptions = {},
   ): Promise<Verification> {
     return this.#use((context) => verify(context, referenceOf(key), message, signature, options));
+  }
+
+  /**
+   * Agrees on a new managed key with the holder of an X25519 public key, who comes to the same key with this pair's public
+   * half, the same info, algorithm, usages and exportability. What they share never leaves the core. The new key may do what
+   * the pair's usages name beside `agree`.
+   *
+   * @param theirPublicKey - 32 bytes (RFC 7748). Whose it is, is for the caller to know.
+   * @throws {KeyloomError} as `create`; `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `KEY_DESTROYED`; `CORE_WEAK_PUBLIC_KEY`
+   */
+  agree(key: KeyReference, theirPublicKey: Uint8Array, options: AgreeKeyOptions): Promise<Key> {
+    return this.#use(async (context) => {
+      const checked = checkCreateOptions(options);
+      const info = checkAgreement(theirPublicKey, options);
+      const kek = await this.#wrappingId(options.under);
+      const { version } = options;
+      return this.#view(await agree(context, referenceOf(key), theirPublicKey, info, checked, kek, version));
+    });
   }
 
   /**

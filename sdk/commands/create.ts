@@ -1,5 +1,5 @@
 /** Making one key: K1 of the lifecycle. */
-import { requireBytes } from "../foundation/bytes.js";
+import { equalBytes, requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { MAX_TIME } from "../foundation/clock.js";
 import type { Id } from "../foundation/ids.js";
@@ -14,10 +14,12 @@ import {
 import type { UsageLimits } from "../lifecycle/limits.js";
 import { checkDateOrder, type VersionDates } from "../lifecycle/transition.js";
 import { checkName, checkTags } from "../keys/names.js";
-import { AUDIT_POLICIES, type AuditPolicy, type KeyRecord } from "../keys/record.js";
+import { AUDIT_POLICIES, type AuditPolicy, type KeyRecord, type KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { gateRecord } from "../keys/store-records.js";
 import { newVersion } from "../keys/versions.js";
+import type { Subject } from "../audit/event.js";
+import type { Check } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import { changeOf, planOf } from "./change.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
@@ -26,6 +28,7 @@ import {
   spendWrapping,
   wrapMaterial,
   wrapsKeys,
+  type MakeKey,
   type WrappingVersion,
 } from "./wrapping.js";
 
@@ -186,7 +189,7 @@ export function newKeyRecord(
 }
 
 /** @throws {KeyloomError} `KEY_INVALID_OPTION` unless it is a key of this algorithm */
-export function checkMaterial({ algorithm }: CheckedOptions, material: Uint8Array): void {
+function checkMaterial({ algorithm }: CheckedOptions, material: Uint8Array): void {
   requireBytes(material, "material");
   const name = algorithmOfId(algorithm)!;
   const { materialBytes } = ALGORITHMS[name];
@@ -197,39 +200,78 @@ export function checkMaterial({ algorithm }: CheckedOptions, material: Uint8Arra
   });
 }
 
+/** How a key comes into being that is not generated. */
+export interface KeySource {
+  operation: "import" | "agree";
+  /** At each attempt anew: reads and decides. */
+  begin(): Promise<{
+    make: MakeKey;
+    exposed?: boolean;
+    checks?: readonly Check[];
+    subjects?: readonly Subject[];
+  }>;
+  /** Refuses what was made. */
+  accept?(version: KeyVersion): void;
+}
+
+/**
+ * A key that was made elsewhere.
+ *
+ * @param material - read once, not modified
+ * @param publicKey - of a pair: the public half that it has to have
+ * @throws {KeyloomError} `KEY_INVALID_OPTION` for material of another length; through `createKey`, for another public half
+ */
+export function importedFrom(
+  { vault }: StoreContext,
+  options: CheckedOptions,
+  material: Uint8Array,
+  publicKey?: Uint8Array,
+): KeySource {
+  checkMaterial(options, material);
+  if (publicKey !== undefined) requireBytes(publicKey, "publicKey");
+  return {
+    operation: "import",
+    begin: async () => ({ make: (template) => vault.import(template, material) }),
+    accept(version) {
+      if (publicKey === undefined) return;
+      if (version.publicKey !== undefined && equalBytes(version.publicKey, publicKey)) return;
+      throw new KeyloomError("KEY_INVALID_OPTION", {
+        message: "the public key is not that of the private key",
+      });
+    },
+  };
+}
+
 /**
  * Creates a key with one version, wrapped under `kek` (`ROOT_ID`: under the root key).
  *
- * @param material - imported instead of generated; read once, not modified
+ * @param source - where it isn't generated
  * @throws {KeyloomError} `KEY_NAME_TAKEN`, also when a destroyed key had the name
  */
 export async function createKey(
   context: StoreContext,
   options: CheckedOptions,
   kek: Id = ROOT_ID,
-  material?: Uint8Array,
+  source?: KeySource,
 ): Promise<StoredKey> {
   const id = context.newId();
-  const imported = material !== undefined;
-  const operation = imported ? "import" : "create";
+  const operation = source?.operation ?? "create";
   const { result, commit } = await execute(context, async () => {
     await context.ring.refresh();
     const decision = authorize(context, operation, null);
     if (options.name !== undefined) await requireFreeName(context, options.name);
     const wrapping = await openWrappingVersion(context, kek);
-    const planned = newKeyRecord(context, options, id, wrapping, commandTime(context), imported);
+    const from = await source?.begin();
+    const exposed = wrapping.exposed || from?.exposed === true;
+    const time = commandTime(context);
+    const planned = newKeyRecord(context, options, id, { kek, exposed }, time, operation === "import");
     await spendWrapping(context, wrapping, 1);
-    const made = await wrapMaterial(
-      context,
-      planned.record,
-      1,
-      wrapping,
-      imported ? (template) => context.vault.import(template, material) : undefined,
-    );
-    const { record } = made;
+    const { record, material } = await wrapMaterial(context, planned.record, 1, wrapping, from?.make);
+    source?.accept?.(record.versions[0]!);
     const change = changeOf(null, record, [planned.first]);
-    change.checks.push(wrapping.gateCheck);
-    change.records.push(made.material);
+    change.checks.push(wrapping.gateCheck, ...(from?.checks ?? []));
+    change.records.push(material);
+    change.subjects.push(...(from?.subjects ?? []));
     if (wrapsKeys(record)) change.records.push(gateRecord(id, 1, true, 1));
     return {
       result: record,

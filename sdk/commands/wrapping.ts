@@ -2,7 +2,7 @@
 import { equalBytes } from "../foundation/bytes.js";
 import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
-import { halvesOf, USAGES } from "../crypto/algorithms.js";
+import { halvesOf, ownUsages, USAGES } from "../crypto/algorithms.js";
 import { ALGORITHM, type Handle, type KeyTemplate } from "../crypto/core.js";
 import { encodeMaterialAttributes, materialBody, ROOT_ID } from "../crypto/material.js";
 import type { UnsealedRecord } from "../crypto/records.js";
@@ -185,6 +185,6 @@ export async function countUnder(
 }
 
 /** A key that wraps others needs a gate for each of its versions. */
-export function wrapsKeys(record: KeyRecord): boolean {
-  return (record.usages & USAGES.wrap) !== 0;
+export function wrapsKeys({ algorithm, usages }: KeyRecord): boolean {
+  return (ownUsages(algorithm, usages) & USAGES.wrap) !== 0;
 }

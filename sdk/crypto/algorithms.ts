@@ -25,6 +25,8 @@ interface AlgorithmRow {
   readonly usages: readonly Usage[];
   /** Used when `create` names no usages. */
   readonly defaultUsages: readonly Usage[];
+  /** Usages that the key itself never has, but that keys made from it may have. */
+  readonly handsDown?: readonly Usage[];
   /** A key pair: what each of its halves is for. The mask of a half is what it shares with the key's usages. */
   readonly halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
 }
@@ -53,7 +55,8 @@ export const ALGORITHMS = {
     id: ALGORITHM.X25519,
     materialBytes: 32,
     usages: ["agree"],
-    defaultUsages: ["agree"],
+    defaultUsages: ["agree", "encrypt", "decrypt"],
+    handsDown: ["encrypt", "decrypt", "wrap", "unwrap", "mac-generate", "mac-verify"],
     halves: { private: ["agree"], public: ["agree"] },
   },
   A256KW: {
@@ -103,6 +106,13 @@ export function algorithmOfId(id: number): Algorithm | null {
   return BY_ID.get(id) ?? null;
 }
 
+/** The part of a key's usage mask that is its own, not only that of keys made from it. */
+export function ownUsages(algorithm: number, mask: number): number {
+  const name = algorithmOfId(algorithm);
+  if (name === null) return 0;
+  return ALGORITHMS[name].usages.reduce((own, usage) => own | (mask & USAGES[usage]), 0);
+}
+
 /** What the halves of a pair are for; `null` for keys that have none. */
 export function halvesOf(algorithm: number): NonNullable<AlgorithmRow["halves"]> | null {
   const name = algorithmOfId(algorithm);
@@ -117,20 +127,24 @@ export function halvesOf(algorithm: number): NonNullable<AlgorithmRow["halves"]>
  */
 export function usageMask(algorithm: Algorithm, usages: readonly string[]): number {
   const row: AlgorithmRow = ALGORITHMS[algorithm];
+  const allowed: readonly string[] = [...row.usages, ...(row.handsDown ?? [])];
   let mask = 0;
   for (const usage of usages) {
-    if (!(row.usages as readonly string[]).includes(usage)) {
+    if (!allowed.includes(usage)) {
       throw new KeyloomError("KEY_USAGE_CONFLICT", {
-        message: `${algorithm} keys can't have this usage; they can ${row.usages.join(", ")}`,
+        message: `${algorithm} keys can't have this usage; they can ${allowed.join(", ")}`,
         algorithm,
-        allowed: row.usages,
+        allowed,
       });
     }
     mask |= USAGES[usage as Usage];
   }
-  if (mask === 0) throw new KeyloomError("KEY_USAGE_CONFLICT", { message: "a key needs at least one usage" });
-  const wraps = mask & (USAGES.wrap | USAGES.unwrap);
-  if (wraps !== 0 && mask !== wraps) {
+  if (ownUsages(row.id, mask) === 0)
+    throw new KeyloomError("KEY_USAGE_CONFLICT", { message: "a key needs at least one usage" });
+  // What is handed down meets on the key that it is handed down to.
+  const together = row.handsDown === undefined ? mask : mask & ~ownUsages(row.id, mask);
+  const wraps = together & (USAGES.wrap | USAGES.unwrap);
+  if (wraps !== 0 && together !== wraps) {
     throw new KeyloomError("KEY_USAGE_CONFLICT", {
       message: "a key that wraps keys can't have any other usage",
       algorithm,

@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   KEY_HAS_DEPENDENTS: "conflict",
   KEY_INVALID_NAME: "usage",
   KEY_INVALID_OPTION: "usage",
+  KEY_MALFORMED: "usage",
   KEY_MATERIAL_MISSING: "integrity",
   KEY_NAME_TAKEN: "conflict",
   KEY_NOT_FOUND: "not-found",

@@ -1,6 +1,6 @@
 /** A version's past, read from its history and that of its key. */
 import { KeyloomError } from "../foundation/errors.js";
-import { USAGES, type Usage } from "../crypto/algorithms.js";
+import { ownUsages, USAGES, type Usage } from "../crypto/algorithms.js";
 import type { Records } from "../crypto/records.js";
 import type { VersionPast } from "../lifecycle/valid-at.js";
 import type { StorageAdapter } from "../storage/adapter.js";
@@ -44,7 +44,7 @@ export async function readPast(
     dates: row.dates,
     changes: own.map(({ at, to }) => ({ at, to: to! })),
     archivings: ofKey.map(({ at, event }) => ({ at, archived: event === "archive" })),
-    usages: record.usages,
+    usages: ownUsages(record.algorithm, record.usages),
     protecting: PROTECTING,
   };
 }

@@ -1,7 +1,7 @@
 /** Choosing and checking a version for use: which one, and whether state, dates and usage mask allow it. */
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
-import { USAGES, type Usage } from "../crypto/algorithms.js";
+import { ownUsages, USAGES, type Usage } from "../crypto/algorithms.js";
 import { permits, REFUSALS, type Permit, type UseException, type UsePolicy } from "../lifecycle/permits.js";
 import type { UseKind } from "../lifecycle/states.js";
 import { effectiveState } from "../lifecycle/transition.js";
@@ -18,8 +18,8 @@ export const USE_KINDS = {
   "mac-generate": "protect",
   "mac-verify": "check",
   derive: "protect",
-  // Opening what was sent to a key is as old as the key: a deactivated one may still do it.
-  agree: "open",
+  // It makes a key.
+  agree: "protect",
 } as const satisfies Record<Usage, UseKind>;
 
 /** A use that the state alone does not permit: what the caller brings, and when the version was suspended. */
@@ -38,7 +38,13 @@ export function requireUsable(
 ): Extract<Permit, { allowed: true }> {
   const { state, dates } = version;
   const permit = permits(
-    { state, dates, archived: record.archived !== undefined, usages: record.usages, suspendedAt },
+    {
+      state,
+      dates,
+      archived: record.archived !== undefined,
+      usages: ownUsages(record.algorithm, record.usages),
+      suspendedAt,
+    },
     { kind: USE_KINDS[usage], usage: USAGES[usage], ...exception },
     time,
     policy,

@@ -1,7 +1,7 @@
 /** Keys as the public API shows them: plain data, evaluated at a time, nothing in it secret. */
 import { equalBytes } from "../foundation/bytes.js";
 import { idToString } from "../foundation/ids.js";
-import { algorithmOfId, halvesOf, usagesOfMask, type Usage } from "../crypto/algorithms.js";
+import { algorithmOfId, halvesOf, ownUsages, usagesOfMask, type Usage } from "../crypto/algorithms.js";
 import { ROOT_ID } from "../crypto/material.js";
 import type { RevocationReason, State } from "../lifecycle/states.js";
 import type { UsageLimits } from "../lifecycle/limits.js";
@@ -38,6 +38,8 @@ export interface Key {
   name?: string;
   algorithm: string;
   usages: readonly Usage[];
+  /** What it can't do itself, but keys that it agrees upon may. */
+  handsDown?: readonly Usage[];
   /** Of a pair: the usages of each half. They share everything else: id, versions, states. */
   halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
   exportable: boolean;
@@ -62,12 +64,16 @@ function datesOf(dates: VersionDates): KeyVersionInfo["dates"] {
   return out;
 }
 
-function halvesView({ algorithm, usages }: KeyRecord): Pick<Key, "halves"> {
+function usagesView({ algorithm, usages }: KeyRecord): Pick<Key, "usages" | "handsDown" | "halves"> {
+  const own = usagesOfMask(ownUsages(algorithm, usages));
+  const handsDown = usagesOfMask(usages & ~ownUsages(algorithm, usages));
   const halves = halvesOf(algorithm);
-  if (halves === null) return {};
-  const among = (half: readonly Usage[]): Usage[] =>
-    usagesOfMask(usages).filter((usage) => half.includes(usage));
-  return { halves: { private: among(halves.private), public: among(halves.public) } };
+  const of = (half: readonly Usage[]): Usage[] => own.filter((usage) => half.includes(usage));
+  return {
+    usages: own,
+    ...(handsDown.length === 0 ? {} : { handsDown }),
+    ...(halves === null ? {} : { halves: { private: of(halves.private), public: of(halves.public) } }),
+  };
 }
 
 function limitsOf({ operations, bytes }: UsageLimits): NonNullable<KeyVersionInfo["limits"]> {
@@ -88,8 +94,7 @@ export function viewOfKey(record: KeyRecord, time: number): Key {
     id: idToString(record.id),
     ...(record.name === undefined ? {} : { name: record.name }),
     algorithm: algorithmOfId(record.algorithm) ?? `unknown (${record.algorithm})`,
-    usages: usagesOfMask(record.usages),
-    ...halvesView(record),
+    ...usagesView(record),
     exportable: record.exportable,
     audit: record.audit,
     tags: [...record.tags],

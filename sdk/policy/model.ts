@@ -35,6 +35,7 @@ export const OPERATIONS = {
   decrypt: { restricts: false },
   sign: { restricts: false },
   verify: { restricts: false },
+  agree: { restricts: false },
   read: { restricts: false },
   audit: { restricts: false },
   "set-policy": { restricts: true, approvals: true },

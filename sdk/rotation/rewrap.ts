@@ -6,7 +6,6 @@ import { copyInto, getU32 } from "../foundation/bytes.js";
 import { cborMap } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
-import { USAGES } from "../crypto/algorithms.js";
 import type { Handle } from "../crypto/core.js";
 import { moveMaterial } from "../crypto/material.js";
 import { rowKey, rowValue } from "../crypto/uniform.js";
@@ -15,7 +14,7 @@ import { authorize, commandTime, type StoreContext } from "../commands/execute.j
 import type { ItemCost } from "../commands/committer.js";
 import { batchSize, commitBatch, openJob, type JobControl, type StoredJob } from "../commands/jobs.js";
 import { exposing, markExposed } from "../commands/expose.js";
-import { countUnder, openWrappingVersion, spendWrapping } from "../commands/wrapping.js";
+import { countUnder, openWrappingVersion, spendWrapping, wrapsKeys } from "../commands/wrapping.js";
 import type { StoredKey } from "../keys/reads.js";
 import { TRAIL_ROW_LENGTH, trailRecord } from "../keys/store-records.js";
 import type { Check, Entry, Mutation } from "../storage/adapter.js";
@@ -47,7 +46,7 @@ export async function rewrapKey(
 ): Promise<number> {
   const kek = stored.record.id;
   authorize(context, "rewrap", stored.record.owner);
-  if ((stored.record.usages & USAGES.wrap) === 0) {
+  if (!wrapsKeys(stored.record)) {
     throw new KeyloomError("KEY_NOT_USABLE", { message: "this key wraps no other keys", reason: "usage" });
   }
   let job = await openJob(context, jobId, "rewrap", cborMap([1, kek]));

@@ -1,4 +1,5 @@
 /** Fixed examples of every stored format, read and written by the library. */
+import nacl from "tweetnacl";
 import { describe, expect, it } from "vitest";
 import { ALGORITHM, encodeAttributes, USAGE, type KeyTemplate } from "../../bindings/attributes.js";
 import { loadCoreWith } from "../../bindings/load.js";
@@ -23,7 +24,7 @@ import { idOfKey, keyspace, parseMaterialKey } from "../../sdk/storage/keyspace.
 import { decodeSlotTable, encodeSlotTable, makeSlot, openSlot, ROOT_USAGES } from "../../sdk/unlock/slots.js";
 import formats from "../vectors/formats/formats.json";
 import { makeFormats } from "./make-formats.js";
-import { ALL_CIPHER, ALL_MAC, ALL_WRAP, BUILDS, codeOf, hex, template, toHex } from "./support.js";
+import { ALL_CIPHER, ALL_MAC, ALL_WRAP, BUILDS, bytes, codeOf, hex, template, toHex } from "./support.js";
 
 const { sha256 } = await loadCoreWith();
 
@@ -111,6 +112,7 @@ describe.each(BUILDS)("a stored format is written and read as its example, $name
     ["materialRecord", formats.materialRecord],
     ["slotTableRecord", formats.slotTableRecord],
     ["keyRecord", formats.keyRecord],
+    ["pairRecord", formats.pairRecord],
     ["event", formats.event],
     ["abandoned", formats.abandoned],
   ] as const)("record with its MAC and its digest: %s", async (_, example) => {
@@ -265,6 +267,37 @@ describe("a CBOR body is written and read as its example:", () => {
     };
     expect(toHex(encodeKeyRecord(record))).toBe(body);
     expect(decodeKeyRecord(id, hex(body))).toEqual(record);
+  });
+
+  it("key record of a pair whose private half is destroyed", () => {
+    const record: KeyRecord = {
+      id,
+      algorithm: 6,
+      usages: 3,
+      exportable: false,
+      owner,
+      wrappedBy: ROOT_ID,
+      tags: [],
+      audit: "none",
+      time,
+      versions: [
+        {
+          version: 1,
+          state: "destroyed",
+          dates: { initial: time - 3, activation: time - 3, deactivation: time - 2, destroy: time - 1 },
+          cause: "command",
+          exposed: false,
+          history: 3,
+          endedByCommand: true,
+          publicKey: nacl.sign.keyPair.fromSeed(bytes(32, 18)).publicKey,
+        },
+      ],
+    };
+    expect(toHex(encodeKeyRecord(record))).toBe(formats.pairRecord.body);
+    expect(decodeKeyRecord(id, hex(formats.pairRecord.body))).toEqual(record);
+    // The public half has 32 bytes, and no others.
+    const short = formats.pairRecord.body.replace("5820", "581f").slice(0, -2);
+    expect(codeOf(() => decodeKeyRecord(id, hex(short)))).toBe("CBOR_INVALID");
   });
 
   const { event, abandoned } = formats;

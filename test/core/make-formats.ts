@@ -185,6 +185,31 @@ export function makeFormats() {
     ],
   });
 
+  const pairRecord = cbor({
+    2: 6,
+    3: 3,
+    4: false,
+    5: ownerId,
+    6: concat(utf8("keyloom-root"), new Uint8Array(4)),
+    8: 0,
+    9: time,
+    13: [
+      {
+        1: 1,
+        2: 6,
+        3: time - 3,
+        4: time - 3,
+        7: time - 2,
+        10: time - 1,
+        11: 1,
+        14: 3,
+        18: true,
+        // The public key of RFC 8032's secret key `bytes(32, 18)`.
+        21: nacl.sign.keyPair.fromSeed(bytes(32, 18)).publicKey,
+      },
+    ],
+  });
+
   const event = cbor({
     1: 1,
     2: bytes(32, 13),
@@ -289,6 +314,7 @@ export function makeFormats() {
     },
     agreement: agreement(bytes(32, 18), bytes(32, 19), concat([1, 1, 1, 1], number(12, 4)), plaintext),
     keyRecord: record(macKey, "keyloom record v1", storeId, concat([0x20], keyId), 3, keyRecord),
+    pairRecord: record(macKey, "keyloom record v1", storeId, concat([0x20], keyId), 3, pairRecord),
     event: {
       ...record(macKey, "keyloom record v1", storeId, concat([0x42], writerId, number(9, 8)), 1, event),
       link: link(event),

@@ -22,6 +22,13 @@ interface Command {
 const versionsOf = async (keys: KeyManager, name: string): Promise<Key["versions"]> =>
   (await keys.get(name))?.versions ?? [];
 
+let signature: Uint8Array;
+
+async function verifiesOwn(keys: KeyManager, pair: Key | string): Promise<void> {
+  const signed = await keys.sign(pair, text("own"));
+  expect((await keys.verify(pair, text("own"), signed.signature)).version).toBe(signed.version);
+}
+
 const COMMANDS: Record<string, Command> = {
   create: {
     run: (keys) => keys.create({ name: "new", algorithm: AEAD, under: "kek", tags: ["t"] }),
@@ -64,6 +71,50 @@ const COMMANDS: Record<string, Command> = {
   import: {
     run: (keys) => keys.import(new Uint8Array(32).fill(7), { name: "new", algorithm: AEAD, under: "kek" }),
     done: async (keys) => (await keys.get("new")) !== null,
+  },
+  "createMany of pairs": {
+    run: (keys) => keys.createMany(2, { algorithm: "Ed25519", under: "kek", job: JOB }),
+    done: async (keys) => {
+      const { keys: pairs } = await keys.list({ algorithm: "Ed25519" });
+      for (const pair of pairs) await verifiesOwn(keys, pair);
+      return pairs.length === 2;
+    },
+  },
+  "rotate of a pair": {
+    prepare: (keys) => keys.create({ name: "pair", algorithm: "Ed25519", under: "kek" }),
+    run: (keys) => keys.rotate("pair"),
+    done: async (keys) => {
+      await verifiesOwn(keys, "pair");
+      return (await versionsOf(keys, "pair")).length === 2;
+    },
+  },
+  "destroy of a pair": {
+    prepare: async (keys) => {
+      await keys.create({ name: "pair", algorithm: "Ed25519" });
+      ({ signature } = await keys.sign("pair", text("m")));
+      await keys.deactivate("pair");
+    },
+    run: (keys) => keys.destroy("pair"),
+    done: async (keys) => (await keys.verify("pair", text("m"), signature)).state === "destroyed",
+  },
+  "verify by exception": {
+    prepare: async (keys) => {
+      await keys.create({ name: "pair", algorithm: "Ed25519" });
+      ({ signature } = await keys.sign("pair", text("m")));
+      clock.advance(10);
+      await keys.suspend("pair");
+    },
+    run: (keys) =>
+      keys.verify("pair", text("m"), signature, {
+        evidence: { kind: "assertion", time: new Date(NOW + 5) },
+        acceptSuspended: true,
+      }),
+    done: async (keys) => (await auditOperations(keys)).includes("verify"),
+  },
+  agree: {
+    prepare: (keys) => keys.create({ name: "pair", algorithm: "X25519", under: "kek" }),
+    run: (keys) => keys.agree("pair", new Uint8Array(32).fill(9), { name: "agreed", algorithm: AEAD }),
+    done: async (keys) => (await keys.get("agreed")) !== null,
   },
   rotate: {
     run: (keys) => keys.rotate("kek"),
