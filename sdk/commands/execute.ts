@@ -6,7 +6,7 @@ import type { Id } from "../foundation/ids.js";
 import type { Vault } from "../crypto/core.js";
 import type { Records } from "../crypto/records.js";
 import type { KeyRing } from "../keys/keyring.js";
-import type { Mark } from "../keys/store-records.js";
+import { refreshMark, type Mark } from "../keys/store-records.js";
 import type { UsePolicy } from "../lifecycle/permits.js";
 import type { TransitionOptions } from "../lifecycle/transition.js";
 import { evaluateOwner } from "../policy/evaluate.js";
@@ -108,6 +108,8 @@ export async function execute<T>(
   build: () => Promise<{ plan: Plan; result: T }>,
 ): Promise<{ result: T; commit: Extract<CommitResult, { committed: true }> }> {
   for (let attempt = 0; attempt < RETRIES; attempt++) {
+    // A change goes by the store's own time, not by what was heard of it a while ago.
+    await refreshMark(context.storage, context.records, context.mark);
     const { plan, result } = await build();
     const commit = await context.committer.commit(plan);
     if (commit.committed) return { result, commit };

@@ -310,6 +310,18 @@ describe("a clock", () => {
     expect(await codeOf(keys.rotate("k"))).toBe("CLOCK_AHEAD");
   });
 
+  // For as long as it was fresh, a manager took the store's mark for what it had last heard.
+  it("that steps back elsewhere moves nothing that a sweep has seen reached", async () => {
+    const other = (await openMemory({ space, clock, seed: 6 })).keys;
+    await keys.create({ name: "k", algorithm: AEAD, protectStop: at(10) });
+    await other.encrypt("k", text("x"));
+    clock.advance(20);
+    await keys.sweep();
+    clock.set(start);
+    expect(await codeOf(other.setDates("k", { protectStop: at(50) }))).toBe("KEY_DATE_FROZEN");
+    expect((await other.create({ name: "new", algorithm: AEAD })).versions[0]!.dates.initial).toEqual(at(20));
+  });
+
   // The mark followed the clock before the command was looked at, so that a refusal wrote all the same.
   it("is followed by no mark when the command that looked at it is refused", async () => {
     await keys.create({ name: "k", algorithm: AEAD });
