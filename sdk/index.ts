@@ -42,6 +42,7 @@ export type {
 export type { GivenEvidence } from "./commands/exceptions.js";
 export type { PublicKey, Signature, Verification, VerifyOptions } from "./commands/signatures.js";
 export type { DatesOptions } from "./commands/set-dates.js";
+export type { SequenceSummary } from "./commands/sequence.js";
 export type { SweepSummary } from "./commands/sweep.js";
 export type { DestroyOptions } from "./commands/destroy.js";
 export type {

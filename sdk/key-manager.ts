@@ -33,8 +33,7 @@ import { readPast } from "./keys/past.js";
 import { readUsage } from "./keys/store-records.js";
 import { requireVersion } from "./keys/use.js";
 import { viewOfKey, type Key } from "./keys/view.js";
-import { tailIntake, walkIntake } from "./audit/intake.js";
-import { viewOfEntry, type AuditEntry } from "./audit/view.js";
+import type { AuditEntry } from "./audit/view.js";
 import {
   deactivateAll,
   destroyAll,
@@ -71,6 +70,7 @@ import { authorize, commandTime, type StoreContext } from "./commands/execute.js
 import { exportCleartext } from "./commands/export.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
+import type { SequenceSummary } from "./commands/sequence.js";
 import { sweep, type SweepSummary } from "./commands/sweep.js";
 import { UsageLedger } from "./commands/usage.js";
 import { UseAudit } from "./commands/use-audit.js";
@@ -203,6 +203,8 @@ export interface DueDates {
   cursor: string | null;
 }
 
+/** So many audit entries of its own wait before a manager moves them to the log. */
+const SEQUENCE_AT = 256;
 const DEFAULT_PAGE = 100;
 const DEFAULT_FRESHNESS_MS = 1000;
 /** Of the core's 1024 slots, at most so many hold cached keys; the rest is for keys in flight. Streams may take more. */
@@ -250,6 +252,9 @@ export class KeyManager {
   /** How many calls are under way, and what to do when it is none. */
   #uses = 0;
   #onIdle: (() => void) | null = null;
+  /** Audit entries on their way to the log, and how many this manager had written when the last ones were. */
+  #sequencing: Promise<void> | null = null;
+  #sequencedAt = 0;
 
   /** @internal Managers are made by `open`. */
   constructor(core: Core, context: StoreContext) {
@@ -703,13 +708,13 @@ export class KeyManager {
   }
 
   /**
-   * Walks every writer's chain of audit entries and verifies it on the way.
+   * Walks the whole audit and verifies it on the way: the log from its beginning, then what waits to be moved there.
    *
-   * @throws {KeyloomError} `STORE_DAMAGED` at the first entry that was changed, removed, put in or moved
+   * @throws {KeyloomError} `STORE_DAMAGED` where anything was changed, removed, put in or moved, at the latest at the end
    */
   async *audit(): AsyncGenerator<AuditEntry, void> {
-    const { storage, records, sha256 } = this.#open();
-    const walk = walkIntake(storage, records, sha256);
+    const { AuditWalk, viewOfEntry } = await this.#use(auditLog);
+    const walk = new AuditWalk(this.#open()).entries();
     try {
       // Each step is a use of its own: who stops reading must not keep `close` waiting.
       for (let step = await this.#use(() => walk.next()); step.done !== true;) {
@@ -721,11 +726,26 @@ export class KeyManager {
     }
   }
 
-  /** The newest audit entries, newest first. Authentic, but their chains are not walked: `audit` does that. */
+  /** The newest audit entries, newest first. Authentic, but neither chains nor log are walked: `audit` does that. */
   auditTail(limit = 20): Promise<AuditEntry[]> {
-    return this.#use(async ({ storage, records }) =>
-      (await tailIntake(storage, records, limit)).map(viewOfEntry),
-    );
+    return this.#use(async (context) => {
+      const { tailOfAudit, viewOfEntry } = await auditLog();
+      return (await tailOfAudit(context, limit)).map(viewOfEntry);
+    });
+  }
+
+  /**
+   * Moves the audit entries of all writers into the one log. A manager does so by itself once 256 wait, behind its other
+   * work; `checkpointAudit` and `exportAudit` do it first.
+   *
+   * @throws {KeyloomError} through the job: `STORE_DAMAGED` for a chain with a gap, `JOB_CANCELLED`
+   */
+  sequenceAudit(options: JobOptions = {}): Job<SequenceSummary> {
+    const context = this.#open();
+    return this.#job(options, async (control, job) => {
+      const { sequencerOf } = await auditLog();
+      return { job: idToString(job), ...(await sequencerOf(context).run(control)) };
+    });
   }
 
   /**
@@ -741,10 +761,16 @@ export class KeyManager {
     for (const job of this.#running) job.cancel("the manager was closed");
     await Promise.allSettled([...this.#running]);
     if (this.#uses > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await this.#sequencing;
     // That a store is out of reach must not keep it from closing: what was counted is lost then,
-    // and what can't be given back stays spent.
+    // what can't be given back stays spent, and the log is brought up to date by others.
     await this.#context.uses.flush(this.#context).catch(() => undefined);
     await this.#context.usage.returnAll(this.#context).catch(() => undefined);
+    if (this.#context.committer.length > 0) {
+      await auditLog()
+        .then(({ sequenceAtEnd }) => sequenceAtEnd(this.#context, SEQUENCE_AT))
+        .catch(() => undefined);
+    }
     this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
     await this.#context.storage.close();
@@ -763,7 +789,24 @@ export class KeyManager {
       return await run(context);
     } finally {
       if (--this.#uses === 0) this.#onIdle?.();
+      this.#sequenceIdly();
     }
+  }
+
+  /** Moves audit entries to the log once many wait: never awaited by a call, and no reason for one to fail. */
+  #sequenceIdly(): void {
+    const context = this.#context;
+    const { committer } = context;
+    if (this.#sequencing !== null || this.#closing !== null) return;
+    if (committer.length - this.#sequencedAt < SEQUENCE_AT) return;
+    const isIdle = (): boolean => this.#uses === 0 && this.#running.size === 0 && this.#closing === null;
+    this.#sequencing = auditLog()
+      .then(({ sequenceIdly }) => sequenceIdly(context, isIdle))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#sequencedAt = committer.length;
+        this.#sequencing = null;
+      });
   }
 
   #viewOf(run: (context: StoreContext) => Promise<StoredKey>): Promise<Key> {
@@ -787,9 +830,19 @@ export class KeyManager {
       run(control, id),
     );
     this.#running.add(job);
-    job.finally(() => this.#running.delete(job)).catch(() => undefined);
+    job
+      .finally(() => {
+        this.#running.delete(job);
+        this.#sequenceIdly();
+      })
+      .catch(() => undefined);
     return job;
   }
+}
+
+/** Loaded when it is first needed: a page that only encrypts does without. */
+function auditLog(): Promise<typeof import("./commands/audit-log.js")> {
+  return import("./commands/audit-log.js");
 }
 
 function bytesOfCursor(cursor: string): Uint8Array {
@@ -851,6 +904,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       records,
       sha256: core.sha256,
       verifySignature: core.ed25519.verify,
+      tree: core,
       clock,
       random,
       newId,

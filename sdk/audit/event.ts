@@ -9,6 +9,7 @@ import { CborReader, cborMap, encodeCbor, type CborValue } from "../foundation/c
 import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
+import { MAX_BODY_LENGTH } from "../crypto/records.js";
 
 export const LINK_LENGTH = 32;
 /** The link before a chain's first entry. */
@@ -17,6 +18,11 @@ export const FIRST_LINK = new Uint8Array(LINK_LENGTH);
 export const MAX_BULK_KEYS = 1024;
 /** One key of a bulk event: key id, version, digest of the record after the change. */
 export const BULK_ROW_LENGTH = ID_LENGTH + 4 + 32;
+
+/** What a row of a bundle has before the entry: writer, sequence (8), length (2). */
+export const ROW_HEAD = ID_LENGTH + 8 + 2;
+/** The longest body of an entry: its row fits into a record. C2SP's bundles could take 65,535 bytes. */
+export const MAX_ENTRY_LENGTH = MAX_BODY_LENGTH - ROW_HEAD;
 
 /** A record after the change: its storage key and digest. */
 export interface RecordDigest {

@@ -116,13 +116,25 @@ function placeOf({ level, index }: Subtree): { level: number; index: number; fro
   };
 }
 
-/** Reads tiles that may be longer than they were when the tree had the size in question. */
-export type TileReader = (places: readonly Omit<Tile, "hashes">[]) => Promise<readonly Uint8Array[]>;
+/** A tile's place, and how many of its hashes are wanted. */
+export interface TileWidth {
+  level: number;
+  index: number;
+  width: number;
+}
+
+/** Reads tiles. They may be wider than asked for: the tree may have grown since it had the size in question. */
+export type TileReader = (places: readonly TileWidth[]) => Promise<readonly Uint8Array[]>;
 
 async function hashesOf(tree: TreeHashes, path: readonly Cover[], read: TileReader): Promise<Uint8Array[]> {
   const places = path.flatMap((covered) => covered.map(placeOf));
   const nameOf = ({ level, index }: { level: number; index: number }): string => `${level}/${index}`;
-  const wanted = [...new Map(places.map((place) => [nameOf(place), place])).values()];
+  const byName = new Map<string, TileWidth>();
+  for (const { level, index, from, count } of places) {
+    const name = nameOf({ level, index });
+    byName.set(name, { level, index, width: Math.max(byName.get(name)?.width ?? 0, from + count) });
+  }
+  const wanted = [...byName.values()];
   const found = await read(wanted);
   const tiles = new Map(wanted.map((place, i) => [nameOf(place), found[i]!]));
   return path.map((covered) =>
@@ -176,8 +188,8 @@ export function emptyRoot(tree: TreeHashes): Uint8Array {
 }
 
 /** Where the last tile of each level lies in a tree of `size` leaves, as far as it is not full. */
-export function edgeOf(size: number): (Omit<Tile, "hashes"> & { width: number })[] {
-  const edge = [];
+export function edgeOf(size: number): TileWidth[] {
+  const edge: TileWidth[] = [];
   for (let level = 0, nodes = size; nodes > 0; level++, nodes = Math.floor(nodes / TILE_WIDTH)) {
     const width = nodes % TILE_WIDTH;
     if (width > 0) edge.push({ level, index: Math.floor(nodes / TILE_WIDTH), width });

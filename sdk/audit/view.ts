@@ -1,13 +1,15 @@
 /** Audit entries as the public API shows them. */
 import { idToString } from "../foundation/ids.js";
 import { BULK_ROW_LENGTH, bulkRows } from "./event.js";
-import type { IntakeEntry } from "./intake.js";
+import type { AuditLink } from "./walk.js";
 
 /** One link of a writer's chain. */
 export interface AuditEntry {
   /** The writer (one open manager), and the entry's number in its chain, from 1. */
   writer: string;
   sequence: number;
+  /** Its place in the log, from 0. Absent as long as it waits to be moved there. */
+  index?: number;
   time: Date;
   /** `abandoned`: stands in the place of an event whose commit never took effect. */
   kind: "event" | "abandoned";
@@ -31,10 +33,11 @@ export interface AuditEntry {
   count?: number;
 }
 
-export function viewOfEntry({ writer, sequence, body }: IntakeEntry): AuditEntry {
+export function viewOfEntry({ writer, sequence, body, index }: AuditLink): AuditEntry {
   const entry: AuditEntry = {
     writer: idToString(writer),
     sequence,
+    ...(index === null ? {} : { index }),
     time: new Date(body.time),
     kind: body.kind,
   };

@@ -2,8 +2,9 @@
  * The one place that commits. A committer is one writer: every commit carries its event as the next link of the
  * writer's chain, and checks and puts the writer's head.
  *
- * The event's own entry is the marker of a commit: it is checked absent, so after a lost reply a look at it
- * tells whether the commit took effect, and an abandoned entry put in its place keeps a late original out.
+ * The event's own entry is the marker of a commit: it is checked absent, so after a lost reply a look at the head, which
+ * has its hash, tells whether the commit took effect, and an abandoned entry put in its place keeps a late original out.
+ * Once the head has moved on, the entry may move to the log: a late original fails on the head.
  */
 import { equalBytes } from "../foundation/bytes.js";
 import type { Clock } from "../foundation/clock.js";
@@ -12,7 +13,13 @@ import type { Id } from "../foundation/ids.js";
 import type { Records, SealedRecord, UnsealedRecord } from "../crypto/records.js";
 import type { Check, Commit, Conflict, Mutation, StorageAdapter } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
-import { decodeIntake, encodeIntake, leafInput, type EventBody, type IntakeBody } from "../audit/event.js";
+import {
+  encodeIntake,
+  leafInput,
+  MAX_ENTRY_LENGTH,
+  type EventBody,
+  type IntakeBody,
+} from "../audit/event.js";
 import {
   addWriter,
   decodeHead,
@@ -81,6 +88,10 @@ const DEFINITE: readonly ErrorCode[] = [
   "STORAGE_READ_ONLY",
 ];
 
+export function isDefinite(error: KeyloomError): boolean {
+  return DEFINITE.includes(error.code);
+}
+
 const RESOLVE_ATTEMPTS = 5;
 const RETRIES = 8;
 
@@ -113,6 +124,11 @@ export class Committer {
   constructor(parts: CommitterParts) {
     this.#parts = parts;
     this.writer = parts.newId();
+  }
+
+  /** How many entries this writer's chain has. */
+  get length(): number {
+    return this.#head.sequence;
   }
 
   /**
@@ -155,7 +171,7 @@ export class Committer {
       }
       return outcome;
     } catch (error) {
-      if (isKeyloomError(error) && DEFINITE.includes(error.code)) throw error;
+      if (isKeyloomError(error) && isDefinite(error)) throw error;
       this.#unsettled = prepared;
       return this.#settle(prepared, error);
     }
@@ -193,13 +209,17 @@ export class Committer {
     });
   }
 
-  /** Reads marker and head after a conflict. `null`: neither is there. */
-  async #readMarker(prepared: Prepared): Promise<"landed" | "abandoned" | null> {
-    const [entry, head] = await this.#parts.storage.getMany([prepared.keys.entry, prepared.keys.head]);
-    if (entry === null || entry === undefined || head === null || head === undefined) return null;
-    const [marker, headRecord] = this.#parts.records.open([entry, head]);
-    this.#advance(decodeHead(headRecord!.body), head.version);
-    return decodeIntake(marker!.body).kind === "event" ? "landed" : "abandoned";
+  /**
+   * Looks after a conflict what stands in the marker's place: the head's link is its hash, also once the entry itself has
+   * moved to the log. `null`: nothing does.
+   */
+  async #readMarker({ head, keys }: Prepared): Promise<"landed" | "abandoned" | null> {
+    const entry = await this.#parts.storage.get(keys.head);
+    if (entry === null) return null;
+    const stored = decodeHead(this.#parts.records.open([entry])[0]!.body);
+    if (stored.sequence < head.sequence) return null;
+    this.#advance(stored, entry.version);
+    return equalBytes(stored.link, head.link) ? "landed" : "abandoned";
   }
 
   #advance(head: Head, version: string): void {
@@ -243,6 +263,11 @@ export class Committer {
   ): Omit<Prepared, "resend"> {
     const { records, sha256, newId } = this.#parts;
     const bytes = encodeIntake(body);
+    if (bytes.length > MAX_ENTRY_LENGTH) {
+      throw new KeyloomError("KEY_INVALID_OPTION", {
+        message: `an audit event has at most ${MAX_ENTRY_LENGTH} bytes, this one would have ${bytes.length}`,
+      });
+    }
     const head: Head = { sequence: this.#head.sequence + 1, link: sha256(leafInput(bytes)) };
     const keys = writerKeys(this.writer, head.sequence);
     const chain: UnsealedRecord[] = [

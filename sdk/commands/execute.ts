@@ -13,6 +13,7 @@ import { evaluateOwner } from "../policy/evaluate.js";
 import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
+import type { TreeHashes } from "../audit/tree.js";
 import type { UsageLedger } from "./usage.js";
 import type { UseAudit } from "./use-audit.js";
 import type { Committer, CommitResult, Plan } from "./committer.js";
@@ -25,6 +26,8 @@ export interface StoreContext {
   sha256: Sha256;
   /** Ed25519, by the rule of docs/FORMATS.md: is it the public key's signature of the message? */
   verifySignature: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+  /** The hashes of the audit log's tree. */
+  tree: TreeHashes;
   clock: Clock;
   random: RandomSource;
   newId: () => Id;

@@ -23,6 +23,11 @@ export const PREFIX = {
   auditWriters: 0x40,
   auditHead: 0x41,
   auditIntake: 0x42,
+  auditLog: 0x43,
+  auditTile: 0x44,
+  auditBundle: 0x45,
+  auditMoved: 0x46,
+  auditCheckpoint: 0x47,
   job: 0x50,
   leaseBeat: 0x51,
   leaseFence: 0x52,
@@ -53,6 +58,10 @@ export const RECORD_PREFIXES = [
   "auditWriters",
   "auditHead",
   "auditIntake",
+  "auditLog",
+  "auditTile",
+  "auditBundle",
+  "auditMoved",
   "job",
   "leaseBeat",
   "leaseFence",
@@ -101,7 +110,15 @@ export const keyspace = {
   auditWriters: (): Uint8Array => build("auditWriters"),
   auditHead: (writer: Id): Uint8Array => build("auditHead", writer),
   auditIntake: (writer: Id, sequence: number): Uint8Array => build("auditIntake", writer, u64(sequence)),
+  auditLog: (): Uint8Array => build("auditLog"),
+  auditTile: (level: number, index: number): Uint8Array =>
+    build("auditTile", new Uint8Array([level]), u64(index)),
+  auditBundle: (first: number): Uint8Array => build("auditBundle", u64(first)),
+  auditMoved: (writer: Id): Uint8Array => build("auditMoved", writer),
+  auditCheckpoint: (size: number): Uint8Array => build("auditCheckpoint", u64(size)),
   job: (id: Id): Uint8Array => build("job", id),
+  leaseBeat: (lease: number): Uint8Array => build("leaseBeat", new Uint8Array([lease])),
+  leaseFence: (lease: number): Uint8Array => build("leaseFence", new Uint8Array([lease])),
   indexName: (name: string): Uint8Array => build("indexName", utf8(name), ZERO),
   indexTag: (tag: string, key: Id): Uint8Array => build("indexTag", utf8(tag), ZERO, key),
   indexOwner: (owner: Id, key: Id): Uint8Array => build("indexOwner", owner, key),
@@ -137,6 +154,18 @@ export const ranges = {
     rangeOf(build("trail", kek, kekVersion), after),
   auditIntake: (writer?: Id): Range =>
     rangeOf(writer === undefined ? build("auditIntake") : build("auditIntake", writer)),
+  /** Entries of writers that come after this one. */
+  auditIntakeBehind: (writer: Id): Range => ({
+    start: rangeOf(build("auditIntake", writer)).end!,
+    end: rangeOf(build("auditIntake")).end,
+  }),
+  /** Parts of bundles whose first entry has an index from `from` on and below `end`. */
+  auditBundles: (from = 0, end?: number): Range => ({
+    start: build("auditBundle", u64(from)),
+    end: end === undefined ? rangeOf(build("auditBundle")).end : build("auditBundle", u64(end)),
+  }),
+  auditMoved: (): Range => rangeOf(build("auditMoved")),
+  auditCheckpoints: (): Range => rangeOf(build("auditCheckpoint")),
   auditHeads: (): Range => rangeOf(build("auditHead")),
   jobs: (): Range => rangeOf(build("job")),
   byTag: (tag: string, after?: Uint8Array): Range => rangeOf(build("indexTag", utf8(tag), ZERO), after),
@@ -194,6 +223,11 @@ export function idOfKey(key: Uint8Array): Id {
 /** The id at the end of an index entry by tag or owner. */
 export function trailingId(key: Uint8Array): Id {
   return key.slice(key.length - ID_LENGTH);
+}
+
+/** The index of a bundle part's first entry, or the size that a checkpoint is about. */
+export function numberOfKey(key: Uint8Array): number {
+  return getU64(key, 1);
 }
 
 export function sequenceOfIntake(key: Uint8Array): number {
