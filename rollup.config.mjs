@@ -26,6 +26,7 @@ const WASM_KINDS = ["simd", "scalar"];
 const PORTABLE = {
   index: "sdk/index.ts",
   core: "bindings/index.ts",
+  maintenance: "sdk/entries/maintenance.ts",
   testing: "sdk/testing/index.ts",
   "storage/adapter": "sdk/storage/authoring.ts",
   "storage/memory": "sdk/storage/memory.ts",

@@ -242,8 +242,28 @@ function isForAll<T extends AllVersionsOption>(options: VersionOption | T): opti
   });
 }
 
+/** What services with an entry point of their own are given of a manager. Not re-exported by the package's main entry. */
+export interface Service {
+  context: StoreContext;
+  /** Runs what `close` waits for. */
+  use<T>(run: (context: StoreContext) => Promise<T>): Promise<T>;
+  /** Starts a job that `close` cancels and waits for. */
+  job<S>(options: JobOptions, run: (control: JobControl, id: Id) => Promise<S>): Job<S>;
+}
+
+/** @throws {KeyloomError} `STORE_CLOSED` */
+export let serviceOf: (keys: KeyManager) => Service;
+
 /** An open store: everything that can be done with its keys. */
 export class KeyManager {
+  static {
+    serviceOf = (keys) => ({
+      context: keys.#open(),
+      use: (run) => keys.#use(run),
+      job: (options, run) => keys.#job(options, run),
+    });
+  }
+
   readonly #context: StoreContext;
   readonly #core: Core;
   readonly #running = new Set<Job<unknown>>();

@@ -1,5 +1,6 @@
 /** What a command is, and what several of them do alike. */
 import type { Key, KeyManager } from "../index.js";
+import type { EXIT_CODES } from "./exit-codes.js";
 import { requireFree, requireReadable, source, writeOut } from "./files.js";
 import { safe, type Io } from "./io.js";
 import { text, type OptionTable, type Values } from "./options.js";
@@ -18,6 +19,8 @@ export interface Output {
   /** One JSON value for `--json`; `undefined`: the command wrote its result itself (to stdout). */
   result: unknown;
   text: string;
+  /** What the program exits with although the command did its work; default: done. */
+  exit?: keyof typeof EXIT_CODES;
 }
 
 export interface Command {

@@ -12,6 +12,7 @@ import {
   type State,
   type Key,
 } from "../index.js";
+import { CARE } from "./care.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
 import { decryptedName, encryptedName, readWhole } from "./files.js";
 import { interrupted, usage } from "./io.js";
@@ -540,4 +541,6 @@ export const COMMANDS = {
     },
     run: audit,
   },
+
+  ...CARE,
 } as const satisfies Readonly<Record<string, Command>>;

@@ -3,6 +3,7 @@ import { isKeyloomError, KeyloomError, KeyManager, type Profile } from "../index
 import { keyspace } from "../storage/keyspace.js";
 import { storageFromUrl } from "../storage/url.js";
 import { asksForJson, checkArguments, DEFAULT_STORE, parse } from "./arguments.js";
+import type { Output } from "./command.js";
 import { EXIT_CODES, failureOf, type ExitCode } from "./exit-codes.js";
 import { commandHelp, generalHelp } from "./help.js";
 import { jsonLine, safe, usage, type Io } from "./io.js";
@@ -19,9 +20,9 @@ import { fetched, unlockMethod } from "./secret.js";
 export async function main(argv: readonly string[], io: Io, version: string): Promise<ExitCode> {
   const json = asksForJson(argv);
   try {
-    const output = await run(argv, io, version, json);
-    if (output !== "") io.stdout.write(output);
-    return EXIT_CODES.done;
+    const { text: shown, exit = "done" } = await run(argv, io, version, json);
+    if (shown !== "") io.stdout.write(shown);
+    return EXIT_CODES[exit];
   } catch (error) {
     const { failure, exit } = failureOf(error);
     io.stderr.write(
@@ -31,22 +32,27 @@ export async function main(argv: readonly string[], io: Io, version: string): Pr
   }
 }
 
-/** @returns what goes to stdout */
-async function run(argv: readonly string[], io: Io, version: string, json: boolean): Promise<string> {
+/** @returns what goes to stdout, and what to exit with */
+async function run(
+  argv: readonly string[],
+  io: Io,
+  version: string,
+  json: boolean,
+): Promise<Pick<Output, "text" | "exit">> {
   const { name, command, args, values } = parse(argv);
-  if (values["version"] === true) return `${version}\n`;
+  if (values["version"] === true) return { text: `${version}\n` };
   if (name === undefined) {
-    if (values["help"] === true) return `${generalHelp()}\n`;
+    if (values["help"] === true) return { text: `${generalHelp()}\n` };
     throw usage("no command; see --help");
   }
   if (command === undefined) throw usage(`there is no command ${name}; see --help`);
-  if (values["help"] === true) return `${commandHelp(name, command)}\n`;
+  if (values["help"] === true) return { text: `${commandHelp(name, command)}\n` };
   checkArguments(name, command, args);
   exclude(values, "passphrase-file", "raw-key-file");
   const open = (create: boolean): Promise<KeyManager> => openStore(io, values, create);
   const output = await command.run({ io, open, args, values, json });
-  if (output.result === undefined) return "";
-  return json ? jsonLine(output.result) : `${output.text}\n`;
+  if (output.result === undefined) return { text: "" };
+  return { ...output, text: json ? jsonLine(output.result) : `${output.text}\n` };
 }
 
 async function openStore(io: Io, values: Values, create: boolean): Promise<KeyManager> {

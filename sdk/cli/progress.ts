@@ -6,7 +6,7 @@ import { interrupted, jsonLine, type Io } from "./io.js";
 /**
  * Follows a job to its end. An interrupt cancels it between two batches.
  *
- * @param items - what the job counts, for messages
+ * @param items - what the job counts, for messages; `null`: there is nothing to go on from
  * @throws {KeyloomError} what the job throws, with the job's id in the message where something is done already
  */
 export async function follow<S>(
@@ -14,7 +14,7 @@ export async function follow<S>(
   json: boolean,
   label: string,
   job: Job<S>,
-  items = "keys",
+  items: string | null = "keys",
 ): Promise<S> {
   const bar = !json && io.stderr.isTTY === true ? newBar(io, label) : null;
   const cancel = (): void => job.cancel(io.signal.reason);
@@ -39,8 +39,10 @@ export async function follow<S>(
   }
 }
 
-function resumable(io: Io, error: unknown, job: string, done: number, items: string): unknown {
-  if (!(error instanceof KeyloomError) || done === 0) return error;
+function resumable(io: Io, error: unknown, job: string, done: number, items: string | null): unknown {
+  if (items === null && isKeyloomError(error, "JOB_CANCELLED"))
+    return interrupted(io.signal, "nothing was left");
+  if (!(error instanceof KeyloomError) || items === null || done === 0) return error;
   const cause = isKeyloomError(error, "JOB_CANCELLED")
     ? interrupted(io.signal, `${done.toLocaleString("en")} ${items} are done`)
     : error;

@@ -21,6 +21,7 @@ export const UPKEEP_OPERATIONS = {
   "reserve-usage": "a writer reserved uses of a version with limits: they count as spent",
   "return-usage": "a writer gave back what it had reserved and not used",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
+  repair: "index entries that did not agree with their records were made anew",
 } as const;
 
 export type UpkeepOperation = keyof typeof UPKEEP_OPERATIONS;

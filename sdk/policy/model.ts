@@ -31,6 +31,8 @@ export const OPERATIONS = {
   export: { restricts: false, approvals: true },
   /** Putting a key under a wrapping key: of the wrapping key, beside the operation on the other one. */
   wrap: { restricts: false },
+  backup: { restricts: false },
+  repair: { restricts: false },
   encrypt: { restricts: false },
   decrypt: { restricts: false },
   sign: { restricts: false },

@@ -142,11 +142,20 @@ function rangeOf(start: Uint8Array, after?: Uint8Array): Range {
 
 /** Ranges of whole families. `after` continues a listing behind a key already seen. */
 export const ranges = {
-  everything: (): Range => ({ start: new Uint8Array(0), end: null }),
+  everything: (after?: Uint8Array): Range => ({
+    start: after === undefined ? new Uint8Array(0) : concat(after, ZERO),
+    end: null,
+  }),
+  family: (prefix: Prefix): Range => rangeOf(build(prefix)),
   keys: (after?: Uint8Array): Range => rangeOf(build("key"), after),
   entities: (): Range => rangeOf(build("entity")),
   history: (key: Id, version?: number): Range =>
     rangeOf(version === undefined ? build("history", key) : build("history", key, version)),
+  /** The histories of all keys behind one up to and including another; `null`: from the first on, to the last. */
+  historiesBetween: (after: Id | null, until: Id | null): Range => ({
+    start: after === null ? build("history") : (rangeOf(build("history", after)).end as Uint8Array),
+    end: rangeOf(until === null ? build("history") : build("history", until)).end,
+  }),
   materialUnder: (kek: Id, kekVersion?: number, after?: Uint8Array): Range =>
     rangeOf(kekVersion === undefined ? build("material", kek) : build("material", kek, kekVersion), after),
   gates: (kek: Id): Range => rangeOf(build("gate", kek)),
@@ -185,6 +194,15 @@ export const ranges = {
   exposed: (after?: Uint8Array): Range => rangeOf(build("indexExposed"), after),
   exposing: (after?: Uint8Array): Range => rangeOf(build("indexExposing"), after),
 } as const;
+
+/** What family a storage key is of; `null` for one that this version does not know. */
+export function prefixOf(key: Uint8Array): Prefix | null {
+  return PREFIX_NAMES.get(key[0] ?? 0) ?? null;
+}
+
+const PREFIX_NAMES = new Map<number, Prefix>(
+  (Object.keys(PREFIX) as Prefix[]).map((name) => [PREFIX[name], name]),
+);
 
 /** `material/<kek>/<kek version>/<key>/<version>`: where each field stands. */
 export const MATERIAL_KEY = { kek: 1, kekVersion: 17, key: 21, version: 37, length: 41 } as const;
