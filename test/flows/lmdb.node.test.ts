@@ -152,9 +152,9 @@ describe("a store on disk", () => {
     await keys.create({ name: "kek", ...KEK });
     await keys.createMany(5000, { algorithm: AEAD, under: "kek" });
     await keys.rotate("kek");
-    const child = spawn(process.execPath, ["--import", "tsx", CHILD, path, "rewrap", crypto.randomUUID()], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(process.execPath, ["--import", "tsx", CHILD], { stdio: ["pipe", "pipe", "inherit"] });
+    child.stdin.on("error", () => {});
+    child.stdin.end(`lmdb:${path} rewrap ${crypto.randomUUID()}\n`);
     const lines: string[] = [];
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
     const working = new Promise<void>((resolve) => {

@@ -1,0 +1,3 @@
+import { fewRounds, lmdb } from "./engines.js";
+
+fewRounds("LMDB", lmdb);

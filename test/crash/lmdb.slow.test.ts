@@ -1,0 +1,3 @@
+import { lmdb, manyRounds } from "./engines.js";
+
+manyRounds("LMDB", lmdb);
