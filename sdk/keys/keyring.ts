@@ -17,7 +17,7 @@ import { keyspace } from "../storage/keyspace.js";
 import type { UseException, UsePolicy } from "../lifecycle/permits.js";
 import { effectiveState } from "../lifecycle/transition.js";
 import { suspensionOf } from "./history.js";
-import { keyNotFound, readKey, readKeyByReference, type StoredKey } from "./reads.js";
+import { keyNotFound, readKeyByReference, type StoredKey } from "./reads.js";
 import { readEpoch, refreshMark, type Mark, type StoredEpoch } from "./store-records.js";
 import { requireUsable } from "./use.js";
 
@@ -53,6 +53,7 @@ const TRUSTED: UsePolicy = { processDeactivated: true, trusted: true };
 const RECORD_LIMIT = 4096;
 const LOOKUP_ATTEMPTS = 4;
 const PAIR_ATTEMPTS = 16;
+const FIND_ATTEMPTS = 16;
 
 export class KeyRing {
   readonly #parts: RingParts;
@@ -315,25 +316,21 @@ export class KeyRing {
   /**
    * Finds a version's material under the live versions of its wrapping key, in one snapshot.
    *
-   * A re-wrap may move it between reading the metadata and the material, so before a miss is reported the
-   * metadata are read anew and the search is made once more.
+   * Others may give the wrapping key a new version and move the material there between the reading of its record and
+   * that snapshot. So a miss counts only where the record, read anew, is still the one whose versions were asked.
    *
    * @returns `null` where no live version holds it
+   * @throws {KeyloomError} `STORE_CONFLICT` where the wrapping key changes at every look
    */
-  async findMaterial(stored: StoredKey, version: number): Promise<FoundMaterial | null> {
+  async findMaterial({ record }: StoredKey, version: number): Promise<FoundMaterial | null> {
     const { storage, records } = this.#parts;
-    let { wrappedBy } = stored.record;
-    for (let attempt = 0; attempt < 2; attempt++) {
-      if (attempt === 1) {
-        this.dropRecord(wrappedBy);
-        const again = await readKey(storage, records, stored.record.id);
-        if (again === null) return null;
-        wrappedBy = again.record.wrappedBy;
-      }
+    const { id, wrappedBy } = record;
+    let asked: string | null = null;
+    for (let attempt = 0; attempt < FIND_ATTEMPTS; attempt++) {
       const versions = await this.wrappingVersions(wrappedBy);
-      const paths = versions.map((kekVersion) =>
-        keyspace.material(wrappedBy, kekVersion, stored.record.id, version),
-      );
+      const state = versions.join();
+      if (state === asked) return null;
+      const paths = versions.map((kekVersion) => keyspace.material(wrappedBy, kekVersion, id, version));
       const entries = await storage.getMany(paths);
       const index = entries.findIndex((entry) => entry !== null);
       if (index >= 0) {
@@ -341,8 +338,14 @@ export class KeyRing {
         const { revision, body } = records.open([entry])[0]!;
         return { entry, revision, body, kekVersion: versions[index]! };
       }
+      asked = state;
+      this.dropRecord(wrappedBy);
     }
-    return null;
+    throw new KeyloomError("STORE_CONFLICT", {
+      message: "others keep replacing the wrapping key; try again",
+      keyId: idToString(id),
+      version,
+    });
   }
 
   async requireMaterial(stored: StoredKey, version: number): Promise<FoundMaterial> {

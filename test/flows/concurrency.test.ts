@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { KeyManager } from "../../sdk/index.js";
-import { keyspace, PREFIX } from "../../sdk/storage/keyspace.js";
+import { keyspace, PREFIX, ranges } from "../../sdk/storage/keyspace.js";
 import { parseId } from "../../sdk/foundation/ids.js";
 import { memoryStorage, type MemorySpace } from "../../sdk/storage/memory.js";
 import { hooked, type Hooks } from "./hooks.js";
@@ -74,6 +74,42 @@ describe("a record that was read before a restriction", () => {
     arrive();
     expect(await slow).toBe("KEY_NOT_USABLE");
     expect(await codeOf(b.keys.encrypt("k", text("x")))).toBe("KEY_NOT_USABLE");
+  });
+});
+
+describe("a key that others move at every look", () => {
+  /** Each time that the wrapping key's record is read here, another process has replaced its version by the time it arrives. */
+  async function replacedAtEveryRead(
+    times: number,
+  ): Promise<{ a: KeyManager; b: KeyManager; space: MemorySpace }> {
+    const a = await openMemory({ seed: 1 });
+    const kek = await a.keys.create({ name: "kek", ...KEK });
+    await a.keys.create({ name: "k", algorithm: AEAD, under: "kek" });
+    const path = keyspace.key(parseId(kek.id));
+    let left = times;
+    const hooks: Hooks = {
+      afterGet(key) {
+        if (left === 0 || key.length !== path.length || !key.every((byte, i) => byte === path[i]))
+          return undefined;
+        left--;
+        return a.keys.rotate("kek").then(async () => void (await a.keys.rewrap("kek")));
+      },
+    };
+    const b = await openMemory({ storage: hooked(a.space, hooks), clock: a.clock, seed: 2 });
+    return { a: a.keys, b: b.keys, space: a.space };
+  }
+
+  it("can be used: a miss counts only where the wrapping key has no version that was not looked under", async () => {
+    const { b } = await replacedAtEveryRead(4);
+    expect(await codeOf(b.encrypt("k", text("x")))).toBe("no error");
+  });
+
+  it("is destroyed with its material, wherever that has gone", async () => {
+    const { a, b, space } = await replacedAtEveryRead(4);
+    await a.deactivate("k");
+    expect(await b.destroy("k")).toMatchObject({ erasure: "deleted" });
+    const { id } = (await a.get("kek"))!;
+    expect(await memoryStorage({ space }).count(ranges.materialUnder(parseId(id)))).toBe(0);
   });
 });
 
