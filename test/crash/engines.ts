@@ -54,7 +54,7 @@ const ENGINES = 3;
 const ROUNDS_A_STORE = 10;
 
 /** A hundred rounds, or as many as the time is enough for. */
-export function manyRounds(name: string, fresh: () => Promise<CrashStore>, keys = 20_000): void {
+export function manyRounds(name: string, fresh: () => Promise<CrashStore>, keys = 8 * 1024): void {
   const share = (SECONDS / ENGINES) * 1000;
   it(`${name} loses no key in many rounds of being killed`, { timeout: share + 180_000 }, async () => {
     const until = Date.now() + share;

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { KeyManager, rawKey } from "../../sdk/index.js";
 import { lmdbStorage } from "../../sdk/storage/lmdb.js";
+import { processesShareAStore } from "./processes.js";
 import { AEAD, auditOperations, codeOf, collect, KEK, text } from "./support.js";
 
 const base = mkdtempSync(join(tmpdir(), "keyloom-flows-"));
@@ -180,3 +181,5 @@ describe("a store on disk", () => {
     await keys.close();
   });
 });
+
+processesShareAStore("LMDB", () => `lmdb:${join(base, `store-${++folders}`)}`);

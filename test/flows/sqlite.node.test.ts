@@ -8,6 +8,7 @@ import { afterAll } from "vitest";
 import { sqliteStorage } from "../../sdk/storage/sqlite.js";
 import { inNewerNode } from "../newer-node.js";
 import { durableStoreFlows } from "./durable-store.js";
+import { processesShareAStore } from "./processes.js";
 
 if (isBuiltin("node:sqlite")) {
   const base = mkdtempSync(join(tmpdir(), "keyloom-flows-"));
@@ -17,6 +18,7 @@ if (isBuiltin("node:sqlite")) {
     const path = join(base, `store-${++files}.sqlite`);
     return { open: (options) => sqliteStorage({ path, ...options }) };
   });
+  processesShareAStore("SQLite", () => `sqlite:${join(base, `store-${++files}.sqlite`)}`);
 } else {
   await inNewerNode(import.meta.url);
 }
