@@ -25,9 +25,11 @@ export interface Core extends Primitives {
   readonly vault: Vault;
 }
 
-/** What tests may replace. */
+/** What tests may replace, and what a worker is given. */
 export interface Internals {
   random?: RandomSource | undefined;
+  /** The build that `simd` says, compiled already. */
+  module?: WebAssembly.Module | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface Internals {
 export async function loadCoreWith(options: LoadOptions & Internals = {}): Promise<Core> {
   const kind = await chooseKind(options.simd);
   const random = options.random ?? hostRandom;
-  const module = await compile(kind);
+  const module = options.module ?? (await compile(kind));
   // The vault's memory has its initial size as its maximum; the primitives' may grow for large inputs.
   const [vault, primitives] = await Promise.all([
     newInstance(module, random, INITIAL_PAGES),

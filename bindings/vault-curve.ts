@@ -44,7 +44,8 @@ export interface CurveVault {
   ageX25519Unwrap(identity: Handle, share: Uint8Array, body: Uint8Array): Handle;
   /**
    * Seals a key, with all its attributes, to the X25519 pair of another core of the same program: of a worker. Not for
-   * storing or sending: whoever holds the pair holds the key, exportable or not.
+   * storing or sending: whoever holds the pair holds the key, exportable or not. An age scrypt key, which seals once, is
+   * gone here then; an age file's other keys are refused.
    *
    * @throws {CoreError} `CORE_WEAK_PUBLIC_KEY`, `CORE_NO_RANDOM`
    */

@@ -105,6 +105,8 @@ export interface Vault extends CurveVault {
   seal(key: Handle, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** @throws {CoreError} `CORE_AUTHENTICATION_FAILED` */
   open(key: Handle, aad: Uint8Array, sealed: Uint8Array): Uint8Array;
+  /** As `open`, without a copy in the heap: `use` gets a view of the core's memory, which is zeroed when it returns. */
+  openLent<T>(key: Handle, aad: Uint8Array, sealed: Uint8Array, use: (plaintext: Uint8Array) => T): T;
   mac(key: Handle, data: Uint8Array): Uint8Array;
   macVerify(key: Handle, data: Uint8Array, mac: Uint8Array): boolean;
   macBatch(key: Handle, messages: Uint8Array, lengths: Uint32Array): Uint8Array;
@@ -296,6 +298,27 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       at += size;
       from += n;
     }
+  };
+
+  /** `take` gets the plaintext's address and length. */
+  const opened = <T>(
+    key: Handle,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    take: (at: number, length: number) => T,
+  ): T => {
+    handle(key);
+    bytes(aad, "aad");
+    bytes(sealed, "sealed");
+    if (sealed.length < SEAL_OVERHEAD || sealed.length > MAX_MESSAGE + SEAL_OVERHEAD) {
+      throw errorOfStatus(AUTHENTICATION_FAILED);
+    }
+    staging.begin(aad.length + 2 * sealed.length, 3);
+    const aadAt = staging.put(aad);
+    const textAt = staging.put(sealed);
+    const out = staging.reserve(sealed.length);
+    check(abi.vaultOpen(key, aadAt, aad.length, textAt, sealed.length, out));
+    return take(out, sealed.length - SEAL_OVERHEAD);
   };
 
   const vault: Vault = {
@@ -505,20 +528,10 @@ export function vaultOf({ abi, staging }: Instance, memoryHard: MemoryHard): Vau
       return staging.take(out, outLength);
     },
 
-    open(key, aad, sealed) {
-      handle(key);
-      bytes(aad, "aad");
-      bytes(sealed, "sealed");
-      if (sealed.length < SEAL_OVERHEAD || sealed.length > MAX_MESSAGE + SEAL_OVERHEAD) {
-        throw errorOfStatus(AUTHENTICATION_FAILED);
-      }
-      staging.begin(aad.length + 2 * sealed.length, 3);
-      const aadAt = staging.put(aad);
-      const textAt = staging.put(sealed);
-      const out = staging.reserve(sealed.length);
-      check(abi.vaultOpen(key, aadAt, aad.length, textAt, sealed.length, out));
-      return staging.take(out, sealed.length - SEAL_OVERHEAD);
-    },
+    open: (key, aad, sealed) => opened(key, aad, sealed, (at, length) => staging.take(at, length)),
+
+    openLent: (key, aad, sealed, use) =>
+      opened(key, aad, sealed, (at, length) => staging.lend(at, length, use)),
 
     mac(key, data) {
       handle(key);

@@ -5,6 +5,8 @@
  *
  * The head is the first 28 attribute bytes of the key (docs/FORMATS.md) and the associated data. The key is
  * HKDF-SHA256(shared secret, share ‖ recipient, "keyloom/v1/transfer"), for one message, with a nonce of zeros.
+ *
+ * Keys that are stored may be handed over, and an age scrypt key, which is gone here once it is sealed: it seals once.
  */
 import { FAIL_AUTHENTICATION, FAIL_LENGTH, FAIL_MISUSE, FAIL_RANDOM, FAIL_STALE, FAIL_WEAK_KEY, OK } from "../abi";
 import { aeadOpen, aeadSeal } from "../cipher/chacha20-poly1305";
@@ -13,7 +15,17 @@ import { x25519 } from "../curve/x25519";
 import { KEY, messageKey, NONCE, prepare, PUBLIC_AT, SALT, SHARED, wipe } from "./curve";
 import { TRANSFER, TRANSFER_LENGTH } from "./labels";
 import { hostRandom } from "./random";
-import { AGREE, allocate, isManaged, MATERIAL, MAX_KEY, release, requireUsage, slotOf } from "./slots";
+import {
+  AGREE,
+  ALGORITHM_AGE_SCRYPT_KEY,
+  allocate,
+  isManaged,
+  MATERIAL,
+  MAX_KEY,
+  release,
+  requireUsage,
+  slotOf,
+} from "./slots";
 
 const SHARE: usize = 32;
 const HEAD: usize = 28;
@@ -26,7 +38,9 @@ const FORMAT: u8 = 1;
 /** @param out - the key's length + 76 bytes */
 export function sealTo(slot: usize, recipient: usize, length: usize, out: usize): i32 {
   if (slot == 0) return FAIL_STALE;
-  if (!isManaged(load<u8>(slot, 5))) return FAIL_MISUSE;
+  const algorithm = load<u8>(slot, 5);
+  const once = algorithm == ALGORITHM_AGE_SCRYPT_KEY;
+  if (!isManaged(algorithm) && !once) return FAIL_MISUSE;
   if (load<u8>(slot, 7) != length) return FAIL_LENGTH;
   let failure = FAIL_RANDOM;
   if (hostRandom(KEY, 32) == 0) {
@@ -41,6 +55,7 @@ export function sealTo(slot: usize, recipient: usize, length: usize, out: usize)
     memory.copy(head + 8, slot + 16, 16);
     store<u32>(head, bswap(load<u32>(slot, 12)), 24);
     aeadSeal(false, KEY, NONCE, head, HEAD, slot + MATERIAL, length, head + HEAD);
+    if (once && failure == OK) release(slot);
   }
   wipe();
   return failure;

@@ -24,6 +24,7 @@ export function webWorker(make: () => Worker): PoolWorker | null {
       worker.addEventListener("error", fail);
       worker.addEventListener("messageerror", fail);
     },
+    hold: () => undefined,
     terminate: () => worker.terminate(),
   };
 }

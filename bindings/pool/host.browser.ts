@@ -3,7 +3,7 @@ import { webWorker } from "./host-web.js";
 import type { Spawn } from "./protocol.js";
 
 /** @see host.ts */
-export const spawnWorker: Spawn = async () =>
+export const spawnWorker: Spawn | null = async () =>
   webWorker(() => new Worker(new URL("./pool-worker.js", import.meta.url), { type: "module" }));
 
 /** How many workers can run at once. */

@@ -1,8 +1,7 @@
-/** No workers in a bundler that takes no files along: the pool's calls run where they are made. */
-import type { Spawn } from "./protocol.js";
+/** No workers in a bundler that takes no files along: the pool's calls and derivations run where they are asked for. */
 
 /** @see host.ts */
-export const spawnWorker: Spawn = async () => null;
+export const spawnWorker = null;
 
 /** How many workers can run at once. */
 export function coreCount(): number {

@@ -4,7 +4,7 @@ import { nodeWorker } from "./host-node.js";
 import type { Spawn } from "./protocol.js";
 
 /** @see host.ts */
-export const spawnWorker: Spawn = async () => nodeWorker(new URL("./pool-worker.js", import.meta.url));
+export const spawnWorker: Spawn | null = async () => nodeWorker(new URL("./pool-worker.js", import.meta.url));
 
 /** How many workers can run at once. */
 export function coreCount(): number {

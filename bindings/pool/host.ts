@@ -4,8 +4,8 @@
  */
 import type { Spawn } from "./protocol.js";
 
-/** Starts `worker-web.ts` or `worker-node.ts` in a worker. */
-export const spawnWorker: Spawn = async () => {
+/** Starts `worker-web.ts` or `worker-node.ts` in a worker. `null` on platforms that have none. */
+export const spawnWorker: Spawn | null = async () => {
   if (new URL(import.meta.url).protocol === "file:") {
     const { nodeWorker } = await import("./host-node.js");
     return nodeWorker(new URL("./worker-source.mjs", import.meta.url));

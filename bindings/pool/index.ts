@@ -19,5 +19,5 @@ export async function createVaultPool(vault: Vault, options: PoolOptions = {}): 
   const { workers = Math.min(coreCount(), MOST_WORKERS), simd } = options;
   if (!Number.isInteger(workers) || workers < 0 || workers > 64)
     throw new TypeError("workers must be a whole number from 0 to 64");
-  return startPool(vault, spawnWorker, workers, (await chooseKind(simd)) === "simd");
+  return startPool(vault, spawnWorker ?? (async () => null), workers, (await chooseKind(simd)) === "simd");
 }

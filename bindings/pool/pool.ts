@@ -11,7 +11,8 @@ import { ATTRIBUTES_LENGTH } from "../attributes.js";
 import { bytes } from "../primitives/checks.js";
 import { failures, type Handle, type RewrapResult, type Statuses, type Vault } from "../vault.js";
 import { CALLS, type BatchCall, type PieceResult } from "./calls.js";
-import type { FromWorker, PoolWorker, Spawn } from "./protocol.js";
+import type { PoolWorker, Spawn } from "./protocol.js";
+import { startWorker, type StartedWorker, type WorkerListener } from "./start.js";
 
 export interface BatchOptions {
   /** Ends the batch after the pieces under way; the promise is rejected with the signal's reason. */
@@ -71,7 +72,6 @@ const DEPTH = 2;
 const ATTEMPTS = 3;
 /** After so many deaths in a row, without a piece done in between, a worker is not replaced. */
 const DEATHS = 3;
-const START_TIMEOUT_MS = 10_000;
 
 interface Piece {
   from: number;
@@ -103,36 +103,20 @@ class Crew {
   readonly #waiting = new Map<string, { resolve(outcome: Outcome): void; reject(error: Error): void }>();
   #lost: { cause: unknown } | null = null;
 
-  private constructor(worker: PoolWorker, publicKey: Uint8Array) {
+  private constructor({ worker, publicKey }: StartedWorker) {
     this.#worker = worker;
     this.#publicKey = publicKey;
   }
 
   /** @throws when the worker doesn't come up */
   static async start(spawn: Spawn, simd: boolean): Promise<Crew | null> {
-    const worker = await spawn();
-    if (worker === null) return null;
     let crew: Crew | null = null;
-    try {
-      return await new Promise<Crew>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error("the worker does not start")), START_TIMEOUT_MS);
-        worker.onMessage((message) => {
-          if (message.kind !== "ready") return crew?.receive(message);
-          clearTimeout(timer);
-          crew = new Crew(worker, message.publicKey);
-          resolve(crew);
-        });
-        worker.onFailure((cause) => {
-          clearTimeout(timer);
-          crew?.fail(cause);
-          reject(cause as Error);
-        });
-        worker.post({ kind: "start", simd }, []);
-      });
-    } catch (error) {
-      worker.terminate();
-      throw error;
-    }
+    const started = await startWorker(spawn, simd, {
+      receive: (message) => crew?.receive(message),
+      fail: (cause) => crew?.fail(cause),
+    });
+    if (started !== null) crew = new Crew(started);
+    return crew;
   }
 
   get lost(): boolean {
@@ -155,18 +139,21 @@ class Crew {
     const inputs = pieceInputs(batch, piece).map((input) => new Uint8Array(input));
     return new Promise((resolve, reject) => {
       this.#waiting.set(`${batch.id}/${from}`, { resolve, reject });
+      this.#worker.hold(true);
       const { id, call } = batch;
       const transfer = inputs.map((input) => input.buffer);
       this.#worker.post({ kind: "piece", batch: id, piece: from, call, inputs, count }, transfer);
     });
   }
 
-  receive(message: Exclude<FromWorker, { kind: "ready" }>): void {
+  receive(message: Parameters<WorkerListener["receive"]>[0]): void {
+    if (message.kind !== "done" && message.kind !== "refused") return;
     // Keys that were refused: so will be each piece of the batch, with the same error.
     if (message.piece === null) return;
     const key = `${message.batch}/${message.piece}`;
     const waiting = this.#waiting.get(key);
     this.#waiting.delete(key);
+    if (this.#waiting.size === 0) this.#worker.hold(false);
     if (message.kind === "done") waiting?.resolve(message);
     else waiting?.reject(new CoreError(message.code, { message: message.message }));
   }

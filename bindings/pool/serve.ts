@@ -1,34 +1,54 @@
-/** The worker's side of a pool: a core of its own, keys that are opened in it, pieces that are run on it. */
-import { CoreError, isKeyloomError } from "../../sdk/foundation/errors.js";
-import { ALGORITHM, USAGE } from "../attributes.js";
+/** The worker's side: a core of its own, keys that are opened in it, pieces and derivations that are run on it. */
+import { CoreError, isKeyloomError, type ErrorCode } from "../../sdk/foundation/errors.js";
 import { loadCoreWith } from "../load.js";
 import type { Handle, Vault } from "../vault.js";
 import { CALLS } from "./calls.js";
-import type { FromWorker, Port, ToWorker } from "./protocol.js";
+import { deriveHere } from "./derivation.js";
+import { PAIR, type DerivationAnswer, type FromWorker, type Port, type ToWorker } from "./protocol.js";
 
-const PAIR = {
-  algorithm: ALGORITHM.X25519,
-  usages: USAGE.AGREE,
-  exportable: false,
-  id: new Uint8Array(16),
-  version: 1,
-};
+const NOTHING = new Uint8Array(0);
 
-/** Serves a pool until the worker is terminated. */
+/** Serves until the worker is terminated. */
 export function serve(port: Port<FromWorker, ToWorker>): void {
   let started: Promise<{ vault: Vault; pair: Handle }> | null = null;
   const batches = new Map<number, Handle[]>();
 
-  const start = async (simd: boolean): Promise<{ vault: Vault; pair: Handle }> => {
-    const { vault } = await loadCoreWith({ simd });
+  const start = async (
+    simd: boolean,
+    module: WebAssembly.Module,
+  ): Promise<{ vault: Vault; pair: Handle }> => {
+    const { vault } = await loadCoreWith({ simd, module });
     const pair = vault.generate(PAIR);
     port.post({ kind: "ready", publicKey: vault.publicKey(pair) }, []);
     return { vault, pair };
   };
 
-  const answer = async (message: Exclude<ToWorker, { kind: "start" }>): Promise<void> => {
-    if (started === null) throw new CoreError("CORE_INTERNAL", { message: "a worker that was not started" });
-    const { vault, pair } = await started;
+  const ready = (): Promise<{ vault: Vault; pair: Handle }> => {
+    if (started !== null) return started;
+    throw new CoreError("CORE_INTERNAL", { message: "a worker that was not started" });
+  };
+
+  const derive = async ({
+    password: sealed,
+    passwordKey,
+    recipient,
+    derivation,
+  }: Extract<ToWorker, { kind: "derive" }>): Promise<DerivationAnswer> => {
+    const { vault, pair } = await ready();
+    try {
+      const opener = vault.openFrom(pair, passwordKey);
+      const key = vault.openLent(opener, NOTHING, sealed, (password) =>
+        deriveHere(vault, password, derivation),
+      );
+      return { kind: "derived", key: vault.sealTo(key, recipient) };
+    } finally {
+      // It was started for this alone: nothing is left in its memory when it is dropped.
+      vault.disposeAll();
+    }
+  };
+
+  const answer = async (message: Exclude<ToWorker, { kind: "start" | "derive" }>): Promise<void> => {
+    const { vault, pair } = await ready();
     const { batch } = message;
     if (message.kind === "begin") {
       const handles: Handle[] = [];
@@ -48,16 +68,25 @@ export function serve(port: Port<FromWorker, ToWorker>): void {
 
   port.onMessage((message) => {
     if (message.kind === "start") {
-      started ??= start(message.simd);
-      return;
+      started ??= start(message.simd, message.module);
+    } else if (message.kind === "derive") {
+      derive(message)
+        .catch((error: unknown): DerivationAnswer => ({ kind: "underived", ...told(error) }))
+        .then((derived) => port.post(derived, []));
+    } else {
+      answer(message).catch((error: unknown) => {
+        const { batch } = message;
+        const piece = message.kind === "piece" ? message.piece : null;
+        port.post({ kind: "refused", batch, piece, ...told(error) }, []);
+      });
     }
-    answer(message).catch((error: unknown) => {
-      const { batch } = message;
-      const piece = message.kind === "piece" ? message.piece : null;
-      const code = isKeyloomError(error) ? error.code : "CORE_INTERNAL";
-      port.post({ kind: "refused", batch, piece, code, message: String((error as Error).message) }, []);
-    });
   });
+}
+
+/** An error as a message tells of it. */
+function told(error: unknown): { code: ErrorCode; message: string } {
+  const code = isKeyloomError(error) ? error.code : "CORE_INTERNAL";
+  return { code, message: String((error as Error).message) };
 }
 
 /** Bytes in a buffer of their own, which can be handed over. */

@@ -110,13 +110,13 @@ export function encryptAge(source: AgeSource, options: EncryptAgeOptions): Reada
       vault: sharedVault,
       armor,
       random,
-      async stanzas(fileKey, vault) {
+      async stanzas(fileKey, vault, signal) {
         if (passphrase === undefined) {
           return recipients.map((recipient) => wrapX25519Stanza(vault, recipient, fileKey));
         }
         const secret = await passphraseBytes(passphrase, asItIs);
         try {
-          return [wrapScryptStanza(vault, secret, random(SALT_LENGTH), workFactor, fileKey)];
+          return [await wrapScryptStanza(vault, secret, random(SALT_LENGTH), workFactor, fileKey, signal)];
         } finally {
           secret.fill(0);
         }
@@ -143,10 +143,12 @@ export function decryptAge(source: AgeSource, options: DecryptAgeOptions): Reada
   return decryptAgeStream(
     {
       vault: sharedVault,
-      async unwrapFileKey(stanzas, vault) {
+      async unwrapFileKey(stanzas, vault, signal) {
         const fileKey =
           unwrapWithIdentities(vault, stanzas, identities) ??
-          (passphrase === undefined ? null : await unwrapWithPassphrase(vault, stanzas, passphrase, maximum));
+          (passphrase === undefined
+            ? null
+            : await unwrapWithPassphrase(vault, stanzas, passphrase, maximum, signal));
         if (fileKey !== null) return fileKey;
         throw new KeyloomError("MESSAGE_NO_MATCH", { message: "nothing that was given opens this file" });
       },
@@ -182,13 +184,14 @@ async function unwrapWithPassphrase(
   stanzas: readonly Stanza[],
   passphrase: PassphraseSource,
   maximum: number,
+  signal: AbortSignal,
 ): Promise<Handle | null> {
   // It stands alone: the header has seen to that.
   const stanza = parseScryptStanza(stanzas[0]!, maximum);
   if (stanza === null) return null;
   const secret = await passphraseBytes(passphrase, asItIs);
   try {
-    return unwrapScryptStanza(vault, secret, stanza);
+    return await unwrapScryptStanza(vault, secret, stanza, signal);
   } finally {
     secret.fill(0);
   }

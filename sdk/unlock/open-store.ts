@@ -122,10 +122,10 @@ export async function openStore(parts: OpenParts): Promise<OpenedStore> {
 }
 
 /** Runs with the secret of the unlock method and wipes it afterwards. */
-async function withSecret<T>(method: UnlockMethod, use: (secret: Uint8Array) => T): Promise<T> {
+async function withSecret<T>(method: UnlockMethod, use: (secret: Uint8Array) => T | Promise<T>): Promise<T> {
   const secret = await method.secret();
   try {
-    return use(secret);
+    return await use(secret);
   } finally {
     secret.fill(0);
   }
@@ -235,11 +235,16 @@ function salted(random: RandomSource, kdf: PassphraseKdf): SlotKdf {
 }
 
 /** A slot with PBKDF2 as one with Argon2id, under the same id and passphrase. `null`: the slot stays as it is. */
-function renewSlot(parts: OpenParts, slot: RootSlot, secret: Uint8Array, root: Handle): RootSlot | null {
+async function renewSlot(
+  parts: OpenParts,
+  slot: RootSlot,
+  secret: Uint8Array,
+  root: Handle,
+): Promise<RootSlot | null> {
   const { core, unlock, random } = parts;
   if (unlock.kind === "raw" || !unlock.renew || slot.kdf.name !== "PBKDF2-HMAC-SHA256") return null;
   try {
-    return makeSlot(core.vault, slot.id, salted(random, unlock.kdf), secret, root);
+    return await makeSlot(core.vault, slot.id, salted(random, unlock.kdf), secret, root);
   } catch (error) {
     // A host without so much memory unlocks as it did before.
     if (isKeyloomError(error, "CORE_INPUT_TOO_LARGE")) return null;
@@ -262,14 +267,14 @@ async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<Opene
   const header = decode("the store's header", () => decodeHeader(parseRecord(headerEntry.value).body));
   const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
   const table = decode("the slot table", () => decodeSlotTable(parseRecord(slotsEntry.value).body));
-  const { root, renewed } = await withSecret(unlock, (secret) => {
+  const { root, renewed } = await withSecret(unlock, async (secret) => {
     for (const slot of table.slots) {
       if (!slotMatches(slot, unlock)) continue;
-      const handle = openSlot(vault, table.rootVersion, slot, secret);
+      const handle = await openSlot(vault, table.rootVersion, slot, secret);
       if (handle === null) continue;
       // The table is believed now, before any of it is written again.
       openRecords(vault, slotTableKey(handle, header.storeId), [slotsEntry]);
-      return { root: handle, renewed: renewSlot(parts, slot, secret, handle) };
+      return { root: handle, renewed: await renewSlot(parts, slot, secret, handle) };
     }
     throw new KeyloomError("UNLOCK_FAILED", { message: "no root slot opens with this secret" });
   });

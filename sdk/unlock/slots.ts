@@ -7,6 +7,7 @@ import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import {
   ALGORITHM,
+  deriveFromPassword,
   USAGE,
   wrappedLength,
   type Handle,
@@ -66,7 +67,8 @@ function slotTemplate(id: Id): KeyTemplate {
 
 export const ROOT_USAGES = USAGE.WRAP | USAGE.UNWRAP | USAGE.MAC_GENERATE | USAGE.MAC_VERIFY;
 
-function slotKey(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array): Handle {
+/** Argon2id is computed in a worker where there is one: it takes a tenth of a second and more. */
+async function slotKey(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array): Promise<Handle> {
   const template = slotTemplate(id);
   switch (kdf.name) {
     case "raw":
@@ -74,13 +76,19 @@ function slotKey(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array): Handle
     case "PBKDF2-HMAC-SHA256":
       return vault.deriveFromPassword(template, secret, kdf.salt, kdf.iterations);
     case "Argon2id":
-      return vault.deriveFromPasswordArgon2id(template, secret, kdf.salt, kdf);
+      return deriveFromPassword(vault, secret, { template, salt: kdf.salt, kdf });
   }
 }
 
 /** Wraps the root key for one way to unlock. The caller wipes `secret`. */
-export function makeSlot(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array, root: Handle): RootSlot {
-  const key = slotKey(vault, id, kdf, secret);
+export async function makeSlot(
+  vault: Vault,
+  id: Id,
+  kdf: SlotKdf,
+  secret: Uint8Array,
+  root: Handle,
+): Promise<RootSlot> {
+  const key = await slotKey(vault, id, kdf, secret);
   try {
     return { id, kdf, wrapped: vault.wrap(key, root) };
   } finally {
@@ -89,13 +97,13 @@ export function makeSlot(vault: Vault, id: Id, kdf: SlotKdf, secret: Uint8Array,
 }
 
 /** The root key's handle, or `null` when the secret doesn't open this slot. The caller wipes `secret`. */
-export function openSlot(
+export async function openSlot(
   vault: Vault,
   rootVersion: number,
   slot: RootSlot,
   secret: Uint8Array,
-): Handle | null {
-  const key = slotKey(vault, slot.id, slot.kdf, secret);
+): Promise<Handle | null> {
+  const key = await slotKey(vault, slot.id, slot.kdf, secret);
   try {
     const attributes = encodeMaterialAttributes({
       algorithm: ALGORITHM.XCHACHA20_POLY1305,

@@ -223,6 +223,11 @@ function vaultCalls(vault: Vault): Record<keyof Vault, Call[]> {
       ["TypeError", () => vault.seal(key, NONE, [1, 2] as never)],
       ...wrongHandles((handle) => vault.seal(handle, NONE, SECRET)),
     ],
+    openLent: [
+      ["", () => vault.openLent(key, NONE, sealed, (plaintext) => plaintext.length)],
+      ["CORE_AUTHENTICATION_FAILED", () => vault.openLent(key, view(1, 1), sealed, () => 0)],
+      ...wrongHandles((handle) => vault.openLent(handle, NONE, sealed, () => 0)),
+    ],
     open: [
       ["", () => vault.open(key, NONE, sealed)],
       ["CORE_AUTHENTICATION_FAILED", () => vault.open(key, bytes(1), sealed)],

@@ -213,6 +213,7 @@ describe.each(BUILDS)("the vault's keys, $name build,", ({ simd }) => {
       ["rewrapBatch", (h) => vault.rewrapBatch(kek, h, attributes, bytes(104), 1)],
       ["deriveBatch", (h) => vault.deriveBatch(h, kek, attributes, NONE, 0, 1)],
       ["seal", (h) => vault.seal(h, NONE, NONE)],
+      ["openLent", (h) => vault.openLent(h, NONE, bytes(72), () => 0)],
       ["open", (h) => vault.open(h, NONE, bytes(72))],
       ["mac", (h) => vault.mac(h, NONE)],
       ["macVerify", (h) => vault.macVerify(h, NONE, bytes(32))],

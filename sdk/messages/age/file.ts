@@ -19,8 +19,14 @@ export interface AgeEncryptOptions extends AgeOptions {
   /**
    * Wraps the file key for every reader; called once, at the first read of the result. The handle is
    * disposed of here, as soon as the call has returned or its promise is settled.
+   *
+   * @param cancelled - aborted when the result is cancelled
    */
-  readonly stanzas: (fileKey: Handle, vault: Vault) => readonly Stanza[] | Promise<readonly Stanza[]>;
+  readonly stanzas: (
+    fileKey: Handle,
+    vault: Vault,
+    cancelled: AbortSignal,
+  ) => readonly Stanza[] | Promise<readonly Stanza[]>;
   /** Draws that many public random bytes (the payload's nonce). */
   readonly random: (length: number) => Uint8Array;
   /** Write ASCII armor around the file. */
@@ -31,8 +37,14 @@ export interface AgeDecryptOptions extends AgeOptions {
   /**
    * Finds the stanza it knows and unwraps the file key; ignores stanzas of other types. The handle
    * given back is disposed of here. Throws when no stanza can be unwrapped.
+   *
+   * @param cancelled - aborted when the result is cancelled
    */
-  readonly unwrapFileKey: (stanzas: readonly Stanza[], vault: Vault) => Promise<Handle>;
+  readonly unwrapFileKey: (
+    stanzas: readonly Stanza[],
+    vault: Vault,
+    cancelled: AbortSignal,
+  ) => Promise<Handle>;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -52,8 +64,8 @@ export function encryptAgeStream(options: AgeEncryptOptions, source: AgeSource):
   const armor = options.armor === true ? new ArmorWriter() : null;
   return payloadStream(reader, {
     requireOpen,
-    async begin() {
-      const { payload, prefix } = await beginFile(await opened(options), options);
+    async begin(cancelled) {
+      const { payload, prefix } = await beginFile(await opened(options), options, cancelled);
       return { payload, prefix: armor === null ? prefix : armor.write(prefix, false) };
     },
     async next(payload) {
@@ -81,7 +93,9 @@ export function decryptAgeStream(options: AgeDecryptOptions, source: AgeSource):
   const reader = new ByteReader(source, dearmored);
   return payloadStream(reader, {
     requireOpen,
-    begin: async () => ({ payload: await openFile(await opened(options), options, reader) }),
+    begin: async (cancelled) => ({
+      payload: await openFile(await opened(options), options, reader, cancelled),
+    }),
     async next(payload) {
       // A last chunk that is full leaves at once; that nothing follows it is checked behind it.
       if (payload.ended) {
@@ -98,7 +112,11 @@ async function opened({ vault }: AgeOptions): Promise<Vault> {
   return typeof vault === "function" ? vault() : vault;
 }
 
-async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Required<Beginning>> {
+async function beginFile(
+  vault: Vault,
+  options: AgeEncryptOptions,
+  cancelled: AbortSignal,
+): Promise<Required<Beginning>> {
   const fileKey = vault.generate({
     algorithm: ALGORITHM.AGE_FILE_KEY,
     usages: 0,
@@ -107,7 +125,7 @@ async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Requ
     version: 0,
   });
   try {
-    const head = encodeHeader(await options.stanzas(fileKey, vault));
+    const head = encodeHeader(await options.stanzas(fileKey, vault, cancelled));
     const mac = encodeMac(vault.ageHeaderMac(fileKey, head));
     const nonce = options.random(PAYLOAD_NONCE_LENGTH);
     const payload = new Payload(vault, vault.agePayloadKey(fileKey, nonce));
@@ -117,9 +135,14 @@ async function beginFile(vault: Vault, options: AgeEncryptOptions): Promise<Requ
   }
 }
 
-async function openFile(vault: Vault, options: AgeDecryptOptions, reader: ByteReader): Promise<Payload> {
+async function openFile(
+  vault: Vault,
+  options: AgeDecryptOptions,
+  reader: ByteReader,
+  cancelled: AbortSignal,
+): Promise<Payload> {
   const { stanzas, authenticated, mac } = await readHeader(reader);
-  const fileKey = await options.unwrapFileKey(stanzas, vault);
+  const fileKey = await options.unwrapFileKey(stanzas, vault, cancelled);
   try {
     if (!vault.ageHeaderMacVerify(fileKey, authenticated, mac)) {
       throw new KeyloomError("MESSAGE_AUTHENTICATION_FAILED", {
@@ -145,7 +168,7 @@ interface Beginning {
 
 interface Direction {
   readonly requireOpen: AgeOptions["requireOpen"] | undefined;
-  begin(): Promise<Beginning>;
+  begin(cancelled: AbortSignal): Promise<Beginning>;
   /** The next bytes of the result, and whether they are its end. */
   next(payload: Payload): Promise<Chunk>;
 }
@@ -164,6 +187,7 @@ function reasonOf(cause: unknown, { requireOpen }: Direction): unknown {
 function payloadStream(reader: ByteReader, direction: Direction): ReadableStream<Uint8Array> {
   let payload: Payload | null = null;
   let over = false;
+  const cancelling = new AbortController();
 
   function release(): void {
     over = true;
@@ -173,7 +197,7 @@ function payloadStream(reader: ByteReader, direction: Direction): ReadableStream
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     if (payload === null) {
-      const beginning = await direction.begin();
+      const beginning = await direction.begin(cancelling.signal);
       payload = beginning.payload;
       // Cancelled meanwhile: nobody else knows of this handle.
       if (over) return payload.dispose();
@@ -203,6 +227,7 @@ function payloadStream(reader: ByteReader, direction: Direction): ReadableStream
       },
       cancel(reason) {
         release();
+        cancelling.abort(reason);
         return reader.cancel(reason);
       },
     },

@@ -4,7 +4,7 @@
  *   -> scrypt base64(salt (16)) <work factor>
  *   base64(ciphertext (16) ‖ tag (16))
  */
-import { ALGORITHM, type Handle, type Vault } from "../../crypto/core.js";
+import { ALGORITHM, deriveFromPassword, type Handle, type Vault } from "../../crypto/core.js";
 import { concat, utf8 } from "../../foundation/bytes.js";
 import { isKeyloomError } from "../../foundation/errors.js";
 import { ID_LENGTH } from "../../foundation/ids.js";
@@ -34,19 +34,20 @@ export interface ScryptStanza {
 }
 
 /**
- * Wraps a file key under a passphrase. Blocks the thread for about half a second at the default work factor.
+ * Wraps a file key under a passphrase: about half a second at the default work factor, in a worker where there is one.
  *
  * @param salt - 16 fresh random bytes
  */
-export function wrapScryptStanza(
+export async function wrapScryptStanza(
   vault: Vault,
   passphrase: Uint8Array,
   salt: Uint8Array,
   workFactor: number,
   fileKey: Handle,
-): Stanza {
+  signal?: AbortSignal,
+): Promise<Stanza> {
   const args = [encodeBase64(salt), String(workFactor)];
-  const key = stretch(vault, passphrase, salt, workFactor);
+  const key = await stretch(vault, passphrase, salt, workFactor, signal);
   try {
     return { type: SCRYPT_STANZA, args, body: vault.ageScryptWrap(key, fileKey) };
   } finally {
@@ -75,12 +76,13 @@ export function parseScryptStanza({ type, args, body }: Stanza, maximum: number)
 }
 
 /** @returns the file key, the caller's to dispose; null for another passphrase or a changed stanza */
-export function unwrapScryptStanza(
+export async function unwrapScryptStanza(
   vault: Vault,
   passphrase: Uint8Array,
   stanza: ScryptStanza,
-): Handle | null {
-  const key = stretch(vault, passphrase, stanza.salt, stanza.workFactor);
+  signal?: AbortSignal,
+): Promise<Handle | null> {
+  const key = await stretch(vault, passphrase, stanza.salt, stanza.workFactor, signal);
   try {
     return vault.ageScryptUnwrap(key, stanza.body);
   } catch (error) {
@@ -91,7 +93,13 @@ export function unwrapScryptStanza(
   }
 }
 
-function stretch(vault: Vault, passphrase: Uint8Array, salt: Uint8Array, workFactor: number): Handle {
+function stretch(
+  vault: Vault,
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  workFactor: number,
+  signal: AbortSignal | undefined,
+): Promise<Handle> {
   const template = {
     algorithm: ALGORITHM.AGE_SCRYPT_KEY,
     usages: 0,
@@ -99,6 +107,6 @@ function stretch(vault: Vault, passphrase: Uint8Array, salt: Uint8Array, workFac
     id: new Uint8Array(ID_LENGTH),
     version: 0,
   };
-  const parameters = { N: 2 ** workFactor, r: 8, p: 1 };
-  return vault.deriveFromPasswordScrypt(template, passphrase, concat(SALT_LABEL, salt), parameters);
+  const kdf = { name: "scrypt", N: 2 ** workFactor, r: 8, p: 1 } as const;
+  return deriveFromPassword(vault, passphrase, { template, salt: concat(SALT_LABEL, salt), kdf }, signal);
 }

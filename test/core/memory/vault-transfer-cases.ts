@@ -62,6 +62,12 @@ export const vaultTransferCases: Cases = {
       t.call("vaultSealTo", call(key, WEAK), "WEAK_KEY");
       t.call("vaultSealTo", call(t.key(0, FILE_KEY), RECIPIENT, 16), "MISUSE");
       t.call("vaultSealTo", call(STALE), "STALE");
+      // A key that seals once is gone when it is sealed, and only then.
+      const once = t.key(0, { algorithm: ALGORITHM.AGE_SCRYPT_KEY });
+      t.call("vaultSealTo", call(once, WEAK), "WEAK_KEY");
+      t.live.delete(once);
+      t.call("vaultSealTo", call(once));
+      t.call("vaultSealTo", call(once), "STALE");
       t.drawsLeft = 0;
       t.call("vaultSealTo", call(), "RANDOM");
       t.drawsLeft = Infinity;
