@@ -48,8 +48,12 @@ export interface StoredLogHead extends LogHead {
 export async function readLogHead({ storage, records, tree }: LogReads): Promise<StoredLogHead> {
   const entry = await storage.get(keyspace.auditLog());
   if (entry === null) return { size: 0, root: new GrowingTree(tree).root(), storageVersion: null };
-  const reader = CborReader.decode(records.open([entry])[0]!.body, "the head of the audit log");
-  return { size: reader.uint(1), root: reader.bytes(2, HASH_LENGTH), storageVersion: entry.version };
+  return { ...decodeLogHead(records.open([entry])[0]!.body), storageVersion: entry.version };
+}
+
+export function decodeLogHead(body: Uint8Array): LogHead {
+  const reader = CborReader.decode(body, "the head of the audit log");
+  return { size: reader.uint(1), root: reader.bytes(2, HASH_LENGTH) };
 }
 
 /** Reads tiles. @throws {KeyloomError} `STORE_DAMAGED` for one that is missing or too short */

@@ -1,45 +1,35 @@
-/** A walk over all chains that does not end at the first fault: it says what is wrong and goes on behind it. */
+/** A walk over the log and all chains that does not end at the first fault: it says what is wrong and goes on behind it. */
 import { equalBytes } from "../foundation/bytes.js";
 import { isKeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
 import { compareBytes, type Entry, type StorageReads } from "../storage/adapter.js";
 import { idOfKey, keyspace, ranges, sequenceOfIntake } from "../storage/keyspace.js";
-import { decodeIntake, FIRST_LINK, leafInput } from "./event.js";
-import { decodeHead, decodeWriters, type Head, type IntakeEntry, type Sha256 } from "./intake.js";
+import { decodeIntake, FIRST_LINK } from "./event.js";
+import { fault, type Chain, type Surveyed } from "./faults.js";
+import { decodeHead, decodeWriters, type Head } from "./intake.js";
+import { surveyLog } from "./survey-log.js";
+import type { TreeHashes } from "./tree.js";
 
-/** Where a chain is wrong. */
-export interface ChainFault {
-  /** `chain`: a link is missing, changed or in another place; `writers`: a chain as a whole is missing, or too much. */
-  kind: "chain" | "writers";
-  writer?: Id;
-  sequence?: number;
-  detail: string;
-}
+type Headed = Chain & { head: Head | null };
 
-export type Surveyed = { fault: ChainFault } | { fault?: undefined; entry: IntakeEntry };
-
-interface Chain {
-  writer: Id;
-  head: Head | null;
-  sequence: number;
-  /** `null`: the entry before can't be believed, so nothing can be said about what follows on it. */
-  link: Uint8Array | null;
-}
-
-/** Every authentic entry, chain by chain, and every fault. */
-export async function* surveyIntake(
+/** Every authentic entry, those of the log first and then chain by chain, and every fault. */
+export async function* surveyAudit(
   reads: StorageReads,
   records: Records,
-  sha256: Sha256,
+  tree: TreeHashes,
 ): AsyncGenerator<Surveyed, void> {
+  const logged = new Map<string, Chain>();
+  yield* surveyLog({ reads, records, tree, chains: logged });
+  const beginning = (writer: Id): Chain =>
+    logged.get(String(writer)) ?? { writer, sequence: 0, link: FIRST_LINK };
   const heads = reads.list(ranges.auditHeads())[Symbol.asyncIterator]();
   let nextHead = await heads.next();
   let count = 0;
-  let chain: Chain | null = null;
+  let chain: Headed | null = null;
 
   /** The heads up to a writer's; those before it have no entry at all. */
-  async function* begin(writer: Id | null): AsyncGenerator<Surveyed, Chain | null> {
+  async function* begin(writer: Id | null): AsyncGenerator<Surveyed, Headed | null> {
     while (nextHead.done !== true) {
       const own = idOfKey(nextHead.value.key);
       const order = writer === null ? -1 : compareBytes(own, writer);
@@ -47,13 +37,13 @@ export async function* surveyIntake(
       const head = openHead(records, nextHead.value);
       count++;
       nextHead = await heads.next();
-      if (order === 0) return { writer: own, head, sequence: 0, link: FIRST_LINK };
-      yield* end({ writer: own, head, sequence: 0, link: FIRST_LINK });
+      if (order === 0) return { ...beginning(own), head };
+      yield* end({ ...beginning(own), head });
     }
     if (writer === null) return null;
     count++;
     yield fault("writers", "a chain has no head", writer);
-    return { writer, head: null, sequence: 0, link: FIRST_LINK };
+    return { ...beginning(writer), head: null };
   }
 
   for await (const entry of reads.list(ranges.auditIntake())) {
@@ -62,22 +52,11 @@ export async function* surveyIntake(
       if (chain !== null) yield* end(chain);
       chain = yield* begin(writer);
     }
-    yield* follow(chain!, entry, records, sha256);
+    yield* follow(chain!, entry, records, tree);
   }
   if (chain !== null) yield* end(chain);
   yield* begin(null);
   yield* checkWriters(reads, records, count);
-}
-
-function fault(kind: ChainFault["kind"], detail: string, writer?: Id, sequence?: number): Surveyed {
-  return {
-    fault: {
-      kind,
-      detail,
-      ...(writer === undefined ? {} : { writer }),
-      ...(sequence === undefined ? {} : { sequence }),
-    },
-  };
 }
 
 /** `null`: it can't be believed. That it is damaged is told where records are looked at one by one. */
@@ -90,7 +69,7 @@ function openHead(records: Records, entry: Entry): Head | null {
   }
 }
 
-function* follow(chain: Chain, entry: Entry, records: Records, sha256: Sha256): Generator<Surveyed> {
+function* follow(chain: Chain, entry: Entry, records: Records, tree: TreeHashes): Generator<Surveyed> {
   const { writer } = chain;
   const sequence = sequenceOfIntake(entry.key);
   const missing = chain.sequence + 1;
@@ -105,7 +84,7 @@ function* follow(chain: Chain, entry: Entry, records: Records, sha256: Sha256): 
     if (chain.link !== null && !equalBytes(body.previous, chain.link)) {
       yield fault("chain", "an entry does not follow on the one before it", writer, sequence);
     }
-    chain.link = sha256(leafInput(bytes));
+    chain.link = tree.merkleLeafHash(bytes);
     yield { entry: { writer, sequence, body } };
   } catch (error) {
     if (!isKeyloomError(error)) throw error;
@@ -114,7 +93,7 @@ function* follow(chain: Chain, entry: Entry, records: Records, sha256: Sha256): 
   }
 }
 
-function* end({ writer, head, sequence, link }: Chain): Generator<Surveyed> {
+function* end({ writer, head, sequence, link }: Headed): Generator<Surveyed> {
   if (head === null) return;
   if (head.sequence > sequence) {
     yield fault(

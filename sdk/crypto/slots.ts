@@ -2,9 +2,15 @@
 import { isKeyloomError } from "../foundation/errors.js";
 import type { Handle, Vault } from "./core.js";
 
-/** The calls that give a key a slot. */
+/** The calls that give a key a slot. A call whose result is its caller's choice gives none. */
 type TakesSlot = {
-  [Method in keyof Vault]: Vault[Method] extends (...args: never[]) => Handle ? Method : never;
+  [Method in keyof Vault]: Vault[Method] extends (...args: never[]) => infer Result
+    ? unknown extends Result
+      ? never
+      : Result extends Handle
+        ? Method
+        : never
+    : never;
 }[keyof Vault];
 
 /**

@@ -8,8 +8,8 @@ import { isKeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import { MAC_LENGTH, parseRecord } from "../crypto/records.js";
 import { bulkRows, type EventBody } from "../audit/event.js";
-import type { ChainFault } from "../audit/survey.js";
-import { surveyIntake } from "../audit/survey.js";
+import type { ChainFault } from "../audit/faults.js";
+import { surveyAudit } from "../audit/survey.js";
 import type { Sha256 } from "../audit/intake.js";
 import type { Entry } from "../storage/adapter.js";
 import {
@@ -45,6 +45,10 @@ const LOGGED = {
   auditWriters: null,
   auditHead: null,
   auditIntake: null,
+  auditLog: null,
+  auditTile: null,
+  auditBundle: null,
+  auditMoved: null,
   job: "each",
   leaseBeat: null,
   leaseFence: null,
@@ -112,7 +116,7 @@ async function readLog(
 ): Promise<ChainFault[]> {
   const faults: ChainFault[] = [];
   let entries = 0;
-  for await (const surveyed of surveyIntake(reads, context.records, context.sha256)) {
+  for await (const surveyed of surveyAudit(reads, context.records, context.tree)) {
     if (surveyed.fault !== undefined) faults.push(surveyed.fault);
     else if (surveyed.entry.body.kind === "event") tallies.event(surveyed.entry.body);
     if (++entries % 64 === 0) await onPage();
@@ -120,9 +124,11 @@ async function readLog(
   return faults;
 }
 
+const FAULTS = { chain: "chain-broken", writers: "writers-wrong", log: "log-broken" } as const;
+
 function foundOf({ kind, detail, writer, sequence }: ChainFault): Found {
   return {
-    kind: kind === "chain" ? "chain-broken" : "writers-wrong",
+    kind: FAULTS[kind],
     detail,
     ...(writer === undefined ? {} : { writer }),
     ...(sequence === undefined ? {} : { sequence }),

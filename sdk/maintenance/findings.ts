@@ -40,6 +40,10 @@ export const FINDINGS = {
     about: "an audit chain has a gap, or an entry that was changed, moved or added",
     repairs: false,
   },
+  "log-broken": {
+    about: "the log's entries, tiles, root and cursors don't agree",
+    repairs: false,
+  },
   "writers-wrong": {
     about: "a whole audit chain, its head or the list of writers is missing",
     repairs: false,

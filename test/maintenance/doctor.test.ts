@@ -41,6 +41,9 @@ const opens = ({ key }: Entry): boolean =>
   !["header", "unlockSlots", "epoch", "mark"].includes(prefixOf(key)!) &&
   name(key) !== name(keyspace.material(ROOT_ID, 1, MAC_ID, 1));
 
+/** A lease saves work, and is made anew where it is missing. */
+const isLease = ({ key }: Entry): boolean => prefixOf(key)!.startsWith("lease");
+
 it("finds nothing in stores that nobody has edited", async () => {
   for (const image of [store.now, store.before]) {
     const summary = await examined(image);
@@ -52,7 +55,7 @@ it("finds nothing in stores that nobody has edited", async () => {
 it("has a sample with every kind of entry", () => {
   const kinds = new Set([...store.now.values()].map(({ key }) => prefixOf(key)));
   const expected = Object.keys(keyspace).filter((kind) => kind !== "indexExposing");
-  expect([...kinds].sort()).toEqual(expected.sort());
+  expect(expected.filter((kind) => !kinds.has(kind as never))).toEqual([]);
 });
 
 /** Planted damage, and the kinds of findings that it must give. */
@@ -153,6 +156,38 @@ const DAMAGES: Record<string, { plant: (image: Image) => void; found: FindingKin
     plant: (image) => of(store.before, "auditHead").forEach(({ key, value }) => put(image, key, value)),
     found: ["chain-broken"],
   },
+  "the log's entries deleted": {
+    plant: (image) => drop(image, ...of(image, "auditBundle")),
+    found: ["chain-broken", "log-broken"],
+  },
+  "the log's entries put back to what they were": {
+    plant: (image) => of(store.before, "auditBundle").forEach(({ key, value }) => put(image, key, value)),
+    found: ["chain-broken", "log-broken"],
+  },
+  "a tile of the log deleted": {
+    plant: (image) => drop(image, ...of(image, "auditTile")),
+    found: ["log-broken"],
+  },
+  "an older copy of a tile": {
+    plant: (image) => of(store.before, "auditTile").forEach(({ key, value }) => put(image, key, value)),
+    found: ["log-broken"],
+  },
+  "the root of the log put back": {
+    plant: (image) => of(store.before, "auditLog").forEach(({ key, value }) => put(image, key, value)),
+    found: ["log-broken"],
+  },
+  "the root of the log deleted": {
+    plant: (image) => drop(image, ...of(image, "auditLog")),
+    found: ["log-broken"],
+  },
+  "a chain's cursor put back": {
+    plant: (image) => of(store.before, "auditMoved").forEach(({ key, value }) => put(image, key, value)),
+    found: ["log-broken"],
+  },
+  "a chain's cursor deleted": {
+    plant: (image) => drop(image, ...of(image, "auditMoved")),
+    found: ["log-broken"],
+  },
   "a whole chain deleted, with its head": {
     plant: (image) => drop(image, ...of(image, "auditIntake"), ...of(image, "auditHead")),
     found: ["writers-wrong"],
@@ -210,18 +245,18 @@ describe("every entry of the sample", () => {
   }
 
   it("is missed when it is taken away", { timeout: 60_000 }, async () => {
-    const edits = [...store.now.values()].filter(opens).map(({ key }) => ({ key, value: null }));
+    const edits = [...store.now.values()].filter((entry) => opens(entry) && !isLease(entry));
     expect(edits.length).toBeGreaterThan(80);
-    expect(await unnoticed(edits)).toEqual([]);
+    expect(await unnoticed(edits.map(({ key }) => ({ key, value: null })))).toEqual([]);
   });
 
   it("is told from its older copy", { timeout: 60_000 }, async () => {
     const edits = [...store.before.values()].filter((entry) => {
       const now = store.now.get(name(entry.key));
-      return opens(entry) && now !== undefined && name(now.value) !== name(entry.value);
+      return opens(entry) && !isLease(entry) && now !== undefined && name(now.value) !== name(entry.value);
     });
     expect(new Set(edits.map(({ key }) => prefixOf(key)))).toEqual(
-      new Set(["key", "gate", "usage", "auditHead"]),
+      new Set(["key", "gate", "usage", "auditHead", "auditLog", "auditTile", "auditBundle", "auditMoved"]),
     );
     expect(await unnoticed(edits)).toEqual([]);
   });

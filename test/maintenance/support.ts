@@ -64,6 +64,7 @@ export async function sample(): Promise<Sample> {
   const later = new Date(clock.now() + 400 * 86_400_000);
   await keys.createMany(3, { algorithm: AEAD, under: kek, tags: ["many"] });
   await keys.createMany(1, { ...KEK });
+  await keys.sequenceAudit();
   const data = await keys.create({
     name: "data",
     algorithm: AEAD,
@@ -79,6 +80,7 @@ export async function sample(): Promise<Sample> {
   await keys.encrypt(counted, new Uint8Array(1));
   const before = await imageOf(space);
   await keys.rewrap(kek);
+  await keys.sequenceAudit();
   await keys.revoke(kek, { version: 1, reason: "key-compromise" });
   await keys.deactivate(gone);
   await keys.destroy(gone);
