@@ -85,9 +85,9 @@ function importsOf(memory: WebAssembly.Memory, random: RandomSource): { env: Web
   };
 }
 
-function instanceOf(exports: unknown, memory: WebAssembly.Memory, maximumPages: number): Instance {
+function instanceOf(exports: unknown, memory: WebAssembly.Memory): Instance {
   const abi = exports as Abi;
-  return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0, maximumPages * PAGE) };
+  return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0) };
 }
 
 /**
@@ -102,7 +102,7 @@ export async function newInstance(
 ): Promise<Instance> {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: maximumPages });
   const { exports } = await instantiate(module, importsOf(memory, random));
-  return instanceOf(exports, memory, maximumPages);
+  return instanceOf(exports, memory);
 }
 
 /**
@@ -116,5 +116,5 @@ export function newInstanceSync(module: WebAssembly.Module, pages: number): Inst
     throw new CoreError("CORE_NO_RANDOM", { message: "an instance for derivations has no randomness" });
   };
   const { exports } = instantiateSync(module, importsOf(memory, noRandom));
-  return instanceOf(exports, memory, pages);
+  return instanceOf(exports, memory);
 }

@@ -17,14 +17,12 @@ function aligned(address: number): number {
 export class Staging {
   readonly base: number;
   readonly #memory: WebAssembly.Memory;
-  readonly #limit: number;
   #bytes: Uint8Array;
   #at: number;
 
-  constructor(memory: WebAssembly.Memory, base: number, limit: number) {
+  constructor(memory: WebAssembly.Memory, base: number) {
     this.#memory = memory;
     this.base = base;
-    this.#limit = limit;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#at = base;
   }
@@ -37,13 +35,12 @@ export class Staging {
   /**
    * Begins a call that needs `length` bytes of inputs and outputs in all, plus 16 for each of `parts`.
    *
-   * @throws {CoreError} `CORE_INPUT_TOO_LARGE` when memory can't grow to it
+   * @throws {CoreError} `CORE_INPUT_TOO_LARGE` when memory can't grow to it: its own maximum is the limit
    */
   begin(length: number, parts: number): void {
     this.#at = this.base;
     const needed = this.base + length + parts * ALIGN;
     if (needed <= this.#bytes.length) return;
-    if (needed > this.#limit) throw tooLarge(length);
     try {
       this.#memory.grow(Math.ceil((needed - this.#bytes.length) / PAGE));
     } catch {

@@ -23,7 +23,7 @@ interface Rig {
 async function rigOf(kind: "simd" | "scalar"): Promise<Rig> {
   const { exports, memory } = await Probe.create(kind);
   const abi = exports as unknown as Abi;
-  const staging = new Staging(memory, STAGING, memory.buffer.byteLength);
+  const staging = new Staging(memory, STAGING);
   const memoryHard = memoryHardOf(await compile(kind), STAGING);
   const all = new Uint8Array(memory.buffer);
   const words = new Uint32Array(memory.buffer);

@@ -2,10 +2,11 @@
  * A memory that can't grow, filled to its last bytes: an input that fits is worked on as in a memory with room to spare, one
  * that does not is refused as too large.
  */
+import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, it } from "vitest";
 import type { Abi } from "../../bindings/abi.js";
 import { ALGORITHM, USAGE } from "../../bindings/attributes.js";
-import { compile } from "../../bindings/instantiate.js";
+import { compile, INITIAL_PAGES, newInstance, PAGE } from "../../bindings/instantiate.js";
 import { memoryHardOf } from "../../bindings/memory-hard.js";
 import { primitivesOf, type Primitives } from "../../bindings/primitives/index.js";
 import { Staging } from "../../bindings/staging.js";
@@ -23,7 +24,7 @@ async function roomOf(size: number): Promise<Room> {
   const module = await compile("simd");
   const { memory, exports } = runEngine(module, () => 0);
   const end = memory.buffer.byteLength;
-  const instance = { abi: exports as unknown as Abi, staging: new Staging(memory, end - size, end) };
+  const instance = { abi: exports as unknown as Abi, staging: new Staging(memory, end - size) };
   const memoryHard = memoryHardOf(module, STAGING);
   return { vault: vaultOf(instance, memoryHard), primitives: primitivesOf(instance, memoryHard) };
 }
@@ -32,7 +33,9 @@ const CAPACITY = 65_536;
 const narrow = await roomOf(CAPACITY);
 const wide = await roomOf(16 * CAPACITY);
 const LARGE = bytes(CAPACITY + 64, 1);
-const SHORT = bytes(80, 2);
+/** Of lengths that leave the most to be filled up to the next address. */
+const SHORT = bytes(81, 2);
+const FOUR = bytes(84, 2);
 const KEY = bytes(32, 3);
 
 /** `times`: how many bytes of memory a byte of the input takes, outputs counted. `n`: the input's length. */
@@ -56,7 +59,7 @@ const primitives: Uses<Primitives> = {
   "hkdfSha512, ikm": [1, (p, n) => p.hkdfSha512(some(n), SHORT, SHORT, 100)],
   "hkdfSha512, salt": [1, (p, n) => p.hkdfSha512(SHORT, some(n), SHORT, 100)],
   "hkdfSha512, info": [1, (p, n) => p.hkdfSha512(SHORT, SHORT, some(n), 100)],
-  "hkdfExpandSha256Batch, prk": [1, (p, n) => p.hkdfExpandSha256Batch(some(n), SHORT, 100, 4)],
+  "hkdfExpandSha256Batch, prk": [1, (p, n) => p.hkdfExpandSha256Batch(some(n), FOUR, 100, 4)],
   "hkdfExpandSha256Batch, infos": [4, (p, n) => p.hkdfExpandSha256Batch(KEY, some(n * 4), 100, 4)],
   "pbkdf2Sha256, password": [1, (p, n) => p.pbkdf2Sha256(some(n), SHORT, 1, 100)],
   "pbkdf2Sha256, salt": [1, (p, n) => p.pbkdf2Sha256(SHORT, some(n), 1, 32)],
@@ -81,16 +84,10 @@ for (const name of ["chacha20Poly1305", "xchacha20Poly1305", "aesGcmSiv"] as con
   primitives[`${name}.seal, aad`] = [1, (p, n) => p[name].seal(KEY, nonce, some(n), SHORT)];
   primitives[`${name}.open, text`] = [2, (p, n) => p[name].open(KEY, nonce, SHORT, some(n))];
   primitives[`${name}.open, aad`] = [1, (p, n) => p[name].open(KEY, nonce, some(n), SHORT)];
-  primitives[`${name}.sealBatch, text`] = [
-    8,
-    (p, n) => p[name].sealBatch(KEY, nonces, SHORT, some(n * 4), 4),
-  ];
-  primitives[`${name}.sealBatch, aad`] = [4, (p, n) => p[name].sealBatch(KEY, nonces, some(n * 4), SHORT, 4)];
-  primitives[`${name}.openBatch, text`] = [
-    8,
-    (p, n) => p[name].openBatch(KEY, nonces, SHORT, some(n * 4), 4),
-  ];
-  primitives[`${name}.openBatch, aad`] = [4, (p, n) => p[name].openBatch(KEY, nonces, some(n * 4), SHORT, 4)];
+  primitives[`${name}.sealBatch, text`] = [8, (p, n) => p[name].sealBatch(KEY, nonces, FOUR, some(n * 4), 4)];
+  primitives[`${name}.sealBatch, aad`] = [4, (p, n) => p[name].sealBatch(KEY, nonces, some(n * 4), FOUR, 4)];
+  primitives[`${name}.openBatch, text`] = [8, (p, n) => p[name].openBatch(KEY, nonces, FOUR, some(n * 4), 4)];
+  primitives[`${name}.openBatch, aad`] = [4, (p, n) => p[name].openBatch(KEY, nonces, some(n * 4), FOUR, 4)];
 }
 
 const once = (vault: Vault, use: (key: Handle) => unknown, ...key: Parameters<typeof template>): unknown => {
@@ -224,6 +221,17 @@ function fill<Side>([times, call]: Uses<Side>[string], [here, there]: readonly [
   }
   throw new Error("nothing fits");
 }
+
+it("a memory grows by what is missing, up to its maximum", async () => {
+  const instance = await newInstance(await compile("simd"), () => undefined, INITIAL_PAGES + 4);
+  const { sha256 } = primitivesOf(instance, memoryHardOf(await compile("simd"), STAGING));
+  const most = (INITIAL_PAGES + 4) * PAGE - STAGING - 64;
+  expect(() => sha256(new Uint8Array(most + 65))).toThrow(
+    expect.objectContaining({ code: "CORE_INPUT_TOO_LARGE" }),
+  );
+  const data = bytes(most);
+  expect(toHex(sha256(data))).toBe(toHex(nobleSha256(data)));
+});
 
 describe("the last bytes of a memory", () => {
   it.each(Object.keys(primitives))("are of use to %s", (name) => {
