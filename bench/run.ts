@@ -7,7 +7,9 @@ import { bulkFigures, bulkTable } from "./bulk.js";
 import { crossoverComparisons } from "./crossover.js";
 import { curveComparisons } from "./curves.js";
 import { compare, table, type Comparison } from "./harness.js";
+import { firstUseTable } from "./first-use.js";
 import { hashComparisons } from "./hashes.js";
+import { longComparisons } from "./long.js";
 import { messageComparisons } from "./messages.js";
 import { passwordComparisons } from "./passwords.js";
 import { poolComparisons } from "./pool.js";
@@ -73,6 +75,7 @@ figures move with the machine; the ratios are what to look at. Copying in and ou
 /** Suites of `keyloom/core`, by the name that runs one alone. */
 const SUITES: Readonly<Record<string, () => Promise<Comparison[]>>> = {
   primitives: primitiveComparisons,
+  long: longComparisons,
   aes: aesComparisons,
   hashes: hashComparisons,
   passwords: passwordComparisons,
@@ -106,6 +109,7 @@ async function main(): Promise<void> {
     await close();
   }
   if (wanted("bulk")) add(bulkTable(await bulkFigures()));
+  if (wanted("first-use")) add(firstUseTable());
   if (wanted("size")) add(sizes());
   if (only.length === 0) writeFileSync(new URL("docs/BENCHMARKS.md", root), parts.join("\n"));
 }

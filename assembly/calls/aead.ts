@@ -38,7 +38,7 @@ export function aeadSealOne(
   return finish(OK, out, outLength);
 }
 
-/** `length` counts the tag. `out`: `length` − 16 bytes. */
+/** `length` counts the tag. `out`: `length` bytes, of which the last 16 are zero then. */
 export function aeadOpenOne(
   variant: i32,
   key: usize,
@@ -70,6 +70,8 @@ export function aeadOpenOne(
     store<u8>(at, 0);
   } else {
     status = aeadOpen(variant == XCHACHA, key, nonce, aad, aadLength, sealed, length, out);
+    // Where it was opened in place, the tag is still there.
+    memory.fill(out + length - 16, 0, 16);
   }
   return finish(status, out, length - 16);
 }

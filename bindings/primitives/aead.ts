@@ -1,6 +1,6 @@
 /** Authenticated encryption with associated data. */
 import type { Instance } from "../instantiate.js";
-import { check, errorOfStatus } from "../status.js";
+import { AUTHENTICATION_FAILED, check, errorOfStatus } from "../status.js";
 import { bytes, failedRecords, integer, length, MAX_U32, pieceOf, recordLength } from "./checks.js";
 
 export interface Aead {
@@ -12,6 +12,18 @@ export interface Aead {
   seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** @throws {CoreError} `CORE_AUTHENTICATION_FAILED`, whatever was changed */
   open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array;
+  /**
+   * As `seal`, into the caller's buffer: long data chunk by chunk, with nothing allocated.
+   *
+   * @param out - `plaintext.length` + 16 bytes; may be the memory of the plaintext, wherever in it
+   */
+  sealInto(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array): void;
+  /**
+   * As `open`, into the caller's buffer, which is written only once the tag has been checked.
+   *
+   * @param out - `sealed.length` − 16 bytes; may be the memory of `sealed`, wherever in it
+   */
+  openInto(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array, out: Uint8Array): void;
   /**
    * Seals `count` records of one length under one key. Nonces, associated data and plaintexts are each back to back.
    *
@@ -54,6 +66,15 @@ const TAG_LENGTH = 16;
 /** As the core's calls number them. */
 const VARIANT = { chacha20Poly1305: 0, xchacha20Poly1305: 1, aesGcmSiv: 2 } as const;
 
+/** Where the inputs and the output of one message lie. */
+interface Placed {
+  keyAt: number;
+  nonceAt: number;
+  aadAt: number;
+  textAt: number;
+  out: number;
+}
+
 function aead({ abi, staging }: Instance, name: keyof typeof VARIANT): Aead {
   const variant = VARIANT[name];
   const nonceLength = name === "xchacha20Poly1305" ? 24 : 12;
@@ -74,37 +95,69 @@ function aead({ abi, staging }: Instance, name: keyof typeof VARIANT): Aead {
     return { aadLength, textLength, piece: pieceOf(each) };
   };
 
+  const checkOne = (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, text: Uint8Array): void => {
+    length(key, KEY_LENGTH, "key");
+    length(nonce, nonceLength, "nonce");
+    bytes(aad, "aad");
+    bytes(text, "text");
+  };
+
+  const place = (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, text: Uint8Array): Placed => {
+    // In place: half the memory to go over, and to wipe. AES-GCM-SIV can't, its tag comes from the plaintext.
+    const inPlace = name !== "aesGcmSiv";
+    const outLength = text.length + TAG_LENGTH;
+    staging.begin(KEY_LENGTH + 24 + aad.length + outLength + (inPlace ? 0 : text.length), 5);
+    const keyAt = staging.put(key);
+    const nonceAt = staging.put(nonce);
+    const aadAt = staging.put(aad);
+    const textAt = inPlace ? staging.putInPlace(text) : staging.put(text);
+    return { keyAt, nonceAt, aadAt, textAt, out: staging.reserve(outLength) };
+  };
+
+  /** `take` gets the output's address and length. */
+  const sealed = <T>(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    take: (at: number, size: number) => T,
+  ): T => {
+    checkOne(key, nonce, aad, plaintext);
+    const { keyAt, nonceAt, aadAt, textAt, out } = place(key, nonce, aad, plaintext);
+    check(abi.aeadSealOne(variant, keyAt, nonceAt, aadAt, aad.length, textAt, plaintext.length, out));
+    return take(out, plaintext.length + TAG_LENGTH);
+  };
+
+  const opened = <T>(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    text: Uint8Array,
+    take: (at: number, size: number) => T,
+  ): T => {
+    checkOne(key, nonce, aad, text);
+    if (text.length < TAG_LENGTH) throw errorOfStatus(AUTHENTICATION_FAILED);
+    const { keyAt, nonceAt, aadAt, textAt, out } = place(key, nonce, aad, text);
+    check(abi.aeadOpenOne(variant, keyAt, nonceAt, aadAt, aad.length, textAt, text.length, out));
+    return take(out, text.length - TAG_LENGTH);
+  };
+
   return {
-    seal(key, nonce, aad, plaintext) {
-      length(key, KEY_LENGTH, "key");
-      length(nonce, nonceLength, "nonce");
-      bytes(aad, "aad");
+    seal: (key, nonce, aad, plaintext) =>
+      sealed(key, nonce, aad, plaintext, (at, size) => staging.take(at, size)),
+
+    sealInto(key, nonce, aad, plaintext, out) {
       bytes(plaintext, "plaintext");
-      const outLength = plaintext.length + TAG_LENGTH;
-      staging.begin(KEY_LENGTH + 24 + aad.length + plaintext.length + outLength, 5);
-      const keyAt = staging.put(key);
-      const nonceAt = staging.put(nonce);
-      const aadAt = staging.put(aad);
-      const textAt = staging.put(plaintext);
-      const out = staging.reserve(outLength);
-      check(abi.aeadSealOne(variant, keyAt, nonceAt, aadAt, aad.length, textAt, plaintext.length, out));
-      return staging.take(out, outLength);
+      length(out, plaintext.length + TAG_LENGTH, "out");
+      sealed(key, nonce, aad, plaintext, (at, size) => staging.takeInto(at, size, out, 0));
     },
 
-    open(key, nonce, aad, sealed) {
-      length(key, KEY_LENGTH, "key");
-      length(nonce, nonceLength, "nonce");
-      bytes(aad, "aad");
-      bytes(sealed, "sealed");
-      if (sealed.length < TAG_LENGTH) throw errorOfStatus(1);
-      staging.begin(KEY_LENGTH + 24 + aad.length + 2 * sealed.length, 5);
-      const keyAt = staging.put(key);
-      const nonceAt = staging.put(nonce);
-      const aadAt = staging.put(aad);
-      const textAt = staging.put(sealed);
-      const out = staging.reserve(sealed.length);
-      check(abi.aeadOpenOne(variant, keyAt, nonceAt, aadAt, aad.length, textAt, sealed.length, out));
-      return staging.take(out, sealed.length - TAG_LENGTH);
+    open: (key, nonce, aad, text) => opened(key, nonce, aad, text, (at, size) => staging.take(at, size)),
+
+    openInto(key, nonce, aad, text, out) {
+      bytes(text, "sealed");
+      length(out, Math.max(0, text.length - TAG_LENGTH), "out");
+      opened(key, nonce, aad, text, (at, size) => staging.takeInto(at, size, out, 0));
     },
 
     sealBatch(key, nonces, aads, plaintexts, count) {

@@ -93,6 +93,53 @@ describe.each(BUILDS)("the primitives, $name build,", async ({ simd }) => {
     expect(toHex(second)).toBe(toHex(sha256(NONE)));
   });
 
+  it("seal and open long data chunk by chunk in the caller's own buffer", () => {
+    for (const { name, nonceLength, noble } of AEADS) {
+      const aead: Aead = core[name];
+      const [key, aad, chunk] = [bytes(32, 70), bytes(9, 71), 5000];
+      const plaintext = bytes(23_001, 72);
+      const nonceOf = (i: number): Uint8Array => new Uint8Array(nonceLength).fill(i);
+      const starts = Array.from({ length: 5 }, (_, i) => i * chunk);
+      const expected = new Uint8Array(plaintext.length + 16 * starts.length);
+      // Chunks lie apart by their tags, so that each can be sealed where it lies.
+      const buffer = new Uint8Array(expected.length);
+      const places = starts.map((from, i) => {
+        const text = plaintext.subarray(from, from + chunk);
+        const at = from + 16 * i;
+        expected.set(noble(key, nonceOf(i), aad).encrypt(text), at);
+        buffer.set(text, at);
+        return {
+          text: buffer.subarray(at, at + text.length),
+          sealed: buffer.subarray(at, at + text.length + 16),
+        };
+      });
+      places.forEach(({ text, sealed }, i) => aead.sealInto(key, nonceOf(i), aad, text, sealed));
+      expect(toHex(buffer)).toBe(toHex(expected));
+      // One that was changed, and one at another's place, leave the buffer as it is.
+      buffer[chunk - 1]! ^= 1;
+      const before = buffer.slice();
+      for (const i of [0, 1]) {
+        const { text, sealed } = places[i]!;
+        expect(codeOf(() => aead.openInto(key, nonceOf(2 * i), aad, sealed, text))).toBe(
+          "CORE_AUTHENTICATION_FAILED",
+        );
+      }
+      expect(toHex(buffer)).toBe(toHex(before));
+      buffer[chunk - 1]! ^= 1;
+      places.forEach(({ text, sealed }, i) => aead.openInto(key, nonceOf(i), aad, sealed, text));
+      places.forEach(({ text }, i) =>
+        expect(toHex(text)).toBe(toHex(plaintext.subarray(starts[i], starts[i]! + chunk))),
+      );
+      // Overlapping by a part: the plaintext is read before anything is written.
+      const shifted = new Uint8Array(140);
+      shifted.set(bytes(100, 73), 40);
+      aead.sealInto(key, nonceOf(7), aad, shifted.subarray(40), shifted.subarray(13, 129));
+      expect(toHex(shifted.subarray(13, 129))).toBe(
+        toHex(noble(key, nonceOf(7), aad).encrypt(bytes(100, 73))),
+      );
+    }
+  });
+
   it("refuse what isn't bytes with a TypeError", () => {
     const [key, nonce12, nonce24] = [bytes(32), bytes(12), bytes(24)];
     for (const wrong of NOT_BYTES as never[]) {

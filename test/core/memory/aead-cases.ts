@@ -17,6 +17,21 @@ function aeadOne(
   };
 }
 
+/** The text stands where the output comes. */
+function aeadOneInPlace(
+  variant: number,
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  text: Uint8Array,
+): Call {
+  return {
+    inputs: [key, nonce, aad],
+    inPlace: text,
+    args: ([k, n, a], out) => [variant, k!, n!, a!, aad.length, out, text.length, out],
+  };
+}
+
 function aeadMany(
   variant: number,
   count: number,
@@ -40,7 +55,25 @@ export const aeadCases: Cases = {
       for (const variant of [0, 1, 2]) {
         for (const length of [0, 1, 16, 63, 64, 65, 192, 193, 257, 700, 5000]) {
           const call = aeadOne(variant, bytes(32, 3), bytes(24), bytes(length % 50, 4), bytes(length, 5));
-          t.call("aeadSealOne", { ...call, reserve: length + 16, secrets: () => [bytes(length, 5)] });
+          const { output } = t.call("aeadSealOne", {
+            ...call,
+            reserve: length + 16,
+            secrets: () => [bytes(length, 5)],
+          });
+          if (variant === 2) continue;
+          const inPlace = aeadOneInPlace(
+            variant,
+            bytes(32, 3),
+            bytes(24),
+            bytes(length % 50, 4),
+            bytes(length, 5),
+          );
+          const placed = t.call("aeadSealOne", {
+            ...inPlace,
+            reserve: length + 16,
+            secrets: () => [bytes(length, 5)],
+          });
+          expect(placed.output).toEqual(output);
         }
         t.ranges("aeadSealOne", {
           ...aeadOne(variant, bytes(32, 3), bytes(24), bytes(9), bytes(70)),
@@ -71,6 +104,14 @@ export const aeadCases: Cases = {
           t.call("aeadOpenOne", opening(sealed, flipped(aad, 3)), "AUTHENTICATION");
           t.call("aeadOpenOne", opening(sealed.subarray(0, 15)), "LENGTH");
           if (length === 64) t.ranges("aeadOpenOne", opening(sealed));
+          if (variant === 2) continue;
+          const inPlace = (input: Uint8Array): Call => ({
+            ...aeadOneInPlace(variant, key, nonce, aad, input),
+            reserve: input.length,
+            output: input.length - 16,
+          });
+          t.call("aeadOpenOne", inPlace(flipped(sealed, length)), "AUTHENTICATION");
+          expect(t.call("aeadOpenOne", { ...inPlace(sealed), cleartext: true }).output).toEqual(text);
         }
       }
     },
