@@ -85,6 +85,19 @@ function importsOf(memory: WebAssembly.Memory, random: RandomSource): { env: Web
   };
 }
 
+/**
+ * At once where the host lets it: the loader's `instantiate` first looks for `Response`, and Node then loads its HTTP client,
+ * which takes longer than all else here. Chrome before 115 has large modules instantiated off its main thread only.
+ */
+async function exportsOf(module: WebAssembly.Module, imports: WebAssembly.Imports): Promise<unknown> {
+  try {
+    return instantiateSync(module, imports).exports;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return (await instantiate(module, imports)).exports;
+  }
+}
+
 function instanceOf(exports: unknown, memory: WebAssembly.Memory): Instance {
   const abi = exports as Abi;
   return { abi, staging: new Staging(memory, abi.stagingBase.value >>> 0) };
@@ -101,8 +114,7 @@ export async function newInstance(
   maximumPages: number,
 ): Promise<Instance> {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: maximumPages });
-  const { exports } = await instantiate(module, importsOf(memory, random));
-  return instanceOf(exports, memory);
+  return instanceOf(await exportsOf(module, importsOf(memory, random)), memory);
 }
 
 /**

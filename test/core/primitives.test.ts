@@ -33,6 +33,21 @@ describe("loadCore", () => {
     expect((await loadCore({ simd: false })).simd).toBe(false);
   });
 
+  it("also where the host makes instances off its main thread only", async () => {
+    const HostInstance = WebAssembly.Instance;
+    WebAssembly.Instance = class {
+      constructor() {
+        throw new RangeError("WebAssembly.Instance is disallowed on the main thread");
+      }
+    } as never;
+    try {
+      const core = await loadCore();
+      expect(toHex(core.sha256(NONE))).toBe(toHex(sha256(NONE)));
+    } finally {
+      WebAssembly.Instance = HostInstance;
+    }
+  });
+
   it("makes a fresh core each time, with a vault of its own", async () => {
     const [one, other] = [await loadCore(), await loadCore()];
     expect(one.vault).not.toBe(other.vault);
