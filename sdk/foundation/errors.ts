@@ -91,6 +91,10 @@ export const ERROR_CODES = {
   MESSAGE_TOO_LARGE: "usage",
   SIGNATURE_INVALID: "integrity",
 
+  // The audit log.
+  AUDIT_CHECKPOINT_INVALID: "integrity",
+  AUDIT_ENTRY_NOT_FOUND: "not-found",
+
   // Records and jobs.
   CBOR_INVALID: "integrity",
   JOB_CANCELLED: "interrupted",

@@ -62,6 +62,7 @@ export const RECORD_PREFIXES = [
   "auditTile",
   "auditBundle",
   "auditMoved",
+  "auditCheckpoint",
   "job",
   "leaseBeat",
   "leaseFence",
