@@ -42,6 +42,13 @@ export type {
 export type { GivenEvidence } from "./commands/exceptions.js";
 export type { PublicKey, Signature, Verification, VerifyOptions } from "./commands/signatures.js";
 export type { DatesOptions } from "./commands/set-dates.js";
+export type { AuditCheckpoint } from "./commands/checkpoint.js";
+export type {
+  AuditConsistency,
+  AuditProof,
+  AuditReport,
+  VerifyAuditOptions,
+} from "./commands/verify-audit.js";
 export type { SequenceSummary } from "./commands/sequence.js";
 export type { SweepSummary } from "./commands/sweep.js";
 export type { DestroyOptions } from "./commands/destroy.js";

@@ -70,6 +70,13 @@ import { authorize, commandTime, type StoreContext } from "./commands/execute.js
 import { exportCleartext } from "./commands/export.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
+import type { AuditCheckpoint } from "./commands/checkpoint.js";
+import type {
+  AuditConsistency,
+  AuditProof,
+  AuditReport,
+  VerifyAuditOptions,
+} from "./commands/verify-audit.js";
 import type { SequenceSummary } from "./commands/sequence.js";
 import { sweep, type SweepSummary } from "./commands/sweep.js";
 import { UsageLedger } from "./commands/usage.js";
@@ -734,16 +741,7 @@ export class KeyManager {
    */
   async *audit(): AsyncGenerator<AuditEntry, void> {
     const { AuditWalk, viewOfEntry } = await this.#use(auditLog);
-    const walk = new AuditWalk(this.#open()).entries();
-    try {
-      // Each step is a use of its own: who stops reading must not keep `close` waiting.
-      for (let step = await this.#use(() => walk.next()); step.done !== true;) {
-        yield viewOfEntry(step.value);
-        step = await this.#use(() => walk.next());
-      }
-    } finally {
-      await walk.return(undefined);
-    }
+    for await (const link of this.#steps(new AuditWalk(this.#open()).entries())) yield viewOfEntry(link);
   }
 
   /** The newest audit entries, newest first. Authentic, but neither chains nor log are walked: `audit` does that. */
@@ -766,6 +764,56 @@ export class KeyManager {
       const { sequencerOf } = await auditLog();
       return { job: idToString(job), ...(await sequencerOf(context).run(control)) };
     });
+  }
+
+  /**
+   * Verifies the whole audit: that every writer's chain and the log are unbroken, and hold what checkpoints say. Give it a
+   * checkpoint that was kept elsewhere, and it finds a store that was set back as a whole, too.
+   *
+   * @throws {KeyloomError} `STORE_DAMAGED` naming what is wrong; `AUDIT_CHECKPOINT_INVALID` for a wrong signature
+   */
+  verifyAudit(options: VerifyAuditOptions = {}): Promise<AuditReport> {
+    return this.#use(async (context) => (await auditLog()).verifyAudit(context, options));
+  }
+
+  /**
+   * Moves what waits to the log, and signs the log's size and root with an Ed25519 key pair of this store, made when it is
+   * first needed. Where nothing has happened since, the last checkpoint is returned.
+   */
+  checkpointAudit(): Promise<AuditCheckpoint> {
+    return this.#use(async (context) => {
+      const { makeCheckpoint, viewOfCheckpoint } = await auditLog();
+      return viewOfCheckpoint(context, await makeCheckpoint(context));
+    });
+  }
+
+  /**
+   * Proves that the entry at `index` stands in the log, by its latest checkpoint, or by a new one where that is older.
+   *
+   * @throws {KeyloomError} `AUDIT_ENTRY_NOT_FOUND`
+   */
+  proveAudit(index: number): Promise<AuditProof> {
+    return this.#use(async (context) => (await auditLog()).proveAudit(context, index));
+  }
+
+  /**
+   * Proves that the log of its latest checkpoint begins with the log as it was with `from` entries (RFC 6962 §2.1.2).
+   *
+   * @throws {KeyloomError} `AUDIT_ENTRY_NOT_FOUND` for a size that the log did not have
+   */
+  proveAuditConsistency(from: number): Promise<AuditConsistency> {
+    return this.#use(async (context) => (await auditLog()).proveAuditConsistency(context, from));
+  }
+
+  /**
+   * Makes a checkpoint and hands out all entries under it as JSON lines, each with its inclusion proof: docs/FORMATS.md says
+   * what they hold. Lines come without their newlines.
+   *
+   * @throws {KeyloomError} as `verifyAudit`
+   */
+  async *exportAudit(): AsyncGenerator<string, void> {
+    const { exportAudit } = await this.#use(auditLog);
+    yield* this.#steps(exportAudit(this.#open()));
   }
 
   /**
@@ -794,6 +842,19 @@ export class KeyManager {
     this.#context.ring.invalidate();
     this.#core.vault.disposeAll();
     await this.#context.storage.close();
+  }
+
+  /** Each step is a use of its own: who stops reading must not keep `close` waiting. */
+  async *#steps<T>(source: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+    try {
+      for (;;) {
+        const step = await this.#use(() => source.next());
+        if (step.done === true) return;
+        yield step.value;
+      }
+    } finally {
+      await source.return();
+    }
   }
 
   #open(): StoreContext {

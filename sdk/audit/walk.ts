@@ -4,7 +4,14 @@
  */
 import { concat, equalBytes } from "../foundation/bytes.js";
 import type { Id } from "../foundation/ids.js";
-import { idOfKey, numberOfKey, ranges, sequenceOfIntake } from "../storage/keyspace.js";
+import {
+  idOfKey,
+  keyspace,
+  numberOfKey,
+  placeOfTile,
+  ranges,
+  sequenceOfIntake,
+} from "../storage/keyspace.js";
 import { decodeIntake, type IntakeBody } from "./event.js";
 import { brokenChain, decodeHead, EMPTY_HEAD, readHeads, type Head } from "./intake.js";
 import { damagedLog, decodeRows, readLogHead, tileReader, type LogHead, type LogReads } from "./log.js";
@@ -41,6 +48,8 @@ export class AuditWalk {
   readonly #positions = new Map<string, Position>();
   /** Sizes at which the root is wanted, in order, and what wants it. */
   readonly #stops: { size: number; onRoot: (root: Uint8Array) => void }[];
+  /** Entries beyond the heads that were read, the last one of each writer. */
+  readonly #later = new Map<string, { writer: Id; sequence: number }>();
   /** Where the part begins that was read last: it may have grown. */
   #part = 0;
 
@@ -90,6 +99,7 @@ export class AuditWalk {
       yield* this.#walkLog(now, true);
     }
     await this.#requireCursors();
+    await this.#requireNothingElse();
   }
 
   async *#walkIntake(): AsyncGenerator<AuditLink, void> {
@@ -99,7 +109,10 @@ export class AuditWalk {
       const position = this.#positions.get(String(writer));
       const sequence = sequenceOfIntake(entry.key);
       // Entries put after heads were read belong to the next walk.
-      if (position === undefined || sequence > (position.head?.sequence ?? 0)) continue;
+      if (position === undefined || sequence > (position.head?.sequence ?? 0)) {
+        this.#later.set(String(writer), { writer, sequence });
+        continue;
+      }
       // An entry leaves the intake in the commit that puts it into the log.
       if (sequence <= position.logged.sequence) throw brokenChain(writer, sequence);
       if (sequence !== position.sequence + 1) continue;
@@ -121,12 +134,39 @@ export class AuditWalk {
       if (position === undefined) continue;
       missing.delete(position);
       const { logged } = position;
-      const isBehind = sequence < logged.sequence;
-      if (isBehind || (sequence === logged.sequence && !equalBytes(link, logged.link))) {
+      // One that is ahead was moved after the log's head was read.
+      const ahead = sequence > logged.sequence && (await readLogHead(this.#reads)).size > this.size;
+      if (!ahead && (sequence !== logged.sequence || !equalBytes(link, logged.link))) {
         throw brokenChain(writer, sequence);
       }
     }
     for (const { writer } of missing) throw brokenChain(writer, 0);
+  }
+
+  /** What lies beyond the ends that were read must lie before the ends as they are now. */
+  async #requireNothingElse(): Promise<void> {
+    const { storage, records } = this.#reads;
+    const later = [...this.#later.values()];
+    const heads = await storage.getMany(later.map(({ writer }) => keyspace.auditHead(writer)));
+    later.forEach(({ writer, sequence }, i) => {
+      const entry = heads[i] ?? null;
+      const end = entry === null ? 0 : decodeHead(records.open([entry])[0]!.body).sequence;
+      if (sequence > end) throw brokenChain(writer, sequence);
+    });
+    const parts: number[] = [];
+    for await (const { key } of storage.list(ranges.auditBundles(this.size), { keysOnly: true })) {
+      parts.push(numberOfKey(key));
+    }
+    const places: { level: number; index: number }[] = [];
+    for await (const { key } of storage.list(ranges.auditTiles(), { keysOnly: true }))
+      places.push(placeOfTile(key));
+    const { size } = await readLogHead(this.#reads);
+    const stray = parts.find((first) => first >= size);
+    if (stray !== undefined) throw damagedLog(`entry ${stray} is too many`, { index: stray });
+    for (const { level, index } of places) {
+      const nodes = Math.floor(size / TILE_WIDTH ** level);
+      if (index * TILE_WIDTH >= nodes) throw damagedLog(`tile ${index} of level ${level} is too many`);
+    }
   }
 
   /** @param grown - the log has grown since heads were read: there may be writers without one */

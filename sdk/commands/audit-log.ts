@@ -7,10 +7,11 @@ import { ranges } from "../storage/keyspace.js";
 import type { StoreContext } from "./execute.js";
 import { sequencerOf } from "./sequence.js";
 
-export { tailOfAudit } from "../audit/walk.js";
-export { AuditWalk } from "../audit/walk.js";
 export { viewOfEntry } from "../audit/view.js";
+export { AuditWalk, tailOfAudit } from "../audit/walk.js";
+export { makeCheckpoint, viewOfCheckpoint } from "./checkpoint.js";
 export { sequencerOf } from "./sequence.js";
+export { exportAudit, proveAudit, proveAuditConsistency, verifyAudit } from "./verify-audit.js";
 
 /** Moves one batch, and more as long as there is nothing else to do. */
 export async function sequenceIdly(context: StoreContext, isIdle: () => boolean): Promise<void> {

@@ -20,6 +20,7 @@ export const UPKEEP_OPERATIONS = {
   "confirm-clock": "an administrator confirmed that the clock, far ahead of the store's mark, is right",
   "reserve-usage": "a writer reserved uses of a version with limits: they count as spent",
   "return-usage": "a writer gave back what it had reserved and not used",
+  checkpoint: "the audit log's size and root were signed",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
   repair: "index entries that did not agree with their records were made anew",
 } as const;

@@ -174,6 +174,7 @@ export const ranges = {
     start: build("auditBundle", u64(from)),
     end: end === undefined ? rangeOf(build("auditBundle")).end : build("auditBundle", u64(end)),
   }),
+  auditTiles: (): Range => rangeOf(build("auditTile")),
   auditMoved: (): Range => rangeOf(build("auditMoved")),
   auditCheckpoints: (): Range => rangeOf(build("auditCheckpoint")),
   auditHeads: (): Range => rangeOf(build("auditHead")),
@@ -242,6 +243,10 @@ export function idOfKey(key: Uint8Array): Id {
 /** The id at the end of an index entry by tag or owner. */
 export function trailingId(key: Uint8Array): Id {
   return key.slice(key.length - ID_LENGTH);
+}
+
+export function placeOfTile(key: Uint8Array): { level: number; index: number } {
+  return { level: key[1]!, index: getU64(key, 2) };
 }
 
 /** The index of a bundle part's first entry, or the size that a checkpoint is about. */
