@@ -182,7 +182,7 @@ export class Committer {
     const { storage, clock } = this.#parts;
     let last = cause;
     for (let attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 20 << attempt));
+      if (attempt > 0) await clock.sleep(20 << attempt);
       try {
         const next = prepared.resend ? prepared : this.#prepareAbandon(clock.now());
         const outcome = await storage.commit(next.commit);

@@ -4,11 +4,14 @@ export interface Clock {
   now(): number;
   /** Milliseconds of a clock that never steps backwards, from an arbitrary start. */
   monotonic(): number;
+  /** Waits so many milliseconds. */
+  sleep(ms: number): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
 /** The latest time a format can hold: 9999-12-31T23:59:59.999Z. */

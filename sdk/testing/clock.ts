@@ -1,4 +1,4 @@
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still until it is told otherwise. Who waits by it waits one turn of the event loop, and no time passes. */
 import type { Clock } from "../foundation/clock.js";
 
 export interface VirtualClock extends Clock {
@@ -15,6 +15,7 @@ export function virtualClock(start: number | Date = Date.UTC(2030, 0, 1)): Virtu
   return {
     now: () => now,
     monotonic: () => monotonic,
+    sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
     advance(ms) {
       if (!(ms >= 0)) throw new RangeError("a clock is advanced by 0 milliseconds or more");
       now += ms;
