@@ -5,17 +5,33 @@ export { virtualClock, type VirtualClock } from "./clock.js";
 export { seededRandom } from "./random.js";
 export type { Clock } from "../foundation/clock.js";
 export type { RandomSource } from "../foundation/random.js";
+export { arbitraries, type Arbitraries, type HistoryConstraints } from "./arbitraries.js";
 export {
+  HistoryMismatch,
+  historyText,
+  runHistory,
+  type Act,
+  type Actor,
+  type FaultPlan,
+  type History,
+  type HistoryOptions,
+  type HistoryStep,
+} from "./histories.js";
+export {
+  MODEL_DATES,
   ModelKey,
   modelMayProcess,
   modelMayProtect,
   modelNext,
   modelStateAt,
+  type ModelDate,
   type ModelEvent,
+  type ModelException,
   type ModelRules,
   type ModelState,
   type ModelVersion,
 } from "./model.js";
+export { ModelStore, type ChangeStep, type KeyShape, type Outlook } from "./model-store.js";
 export { openWith, type Internals } from "../key-manager.js";
 export {
   storageConformance,

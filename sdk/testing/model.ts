@@ -66,14 +66,27 @@ export function modelNext(
 }
 
 export interface ModelVersion {
+  /** As it was last written down: dates lead on from it. */
   state: ModelState;
+  initial: number;
   activation?: number | undefined;
   processStart?: number | undefined;
   protectStop?: number | undefined;
   deactivation?: number | undefined;
+  compromise?: number | undefined;
+  occurrence?: number | undefined;
+  destroy?: number | undefined;
+  cause?: "command" | "expired" | "revoked" | undefined;
+  suspendedAt?: number | undefined;
   /** Deactivated by a command: that time was not planned, and a successor doesn't inherit it. */
   endedByCommand?: boolean | undefined;
+  /** How many operations may protect (KMIP §4.59). */
+  limit?: number | undefined;
 }
+
+export const MODEL_DATES = ["activation", "processStart", "protectStop", "deactivation"] as const;
+/** The dates that a command can set. */
+export type ModelDate = (typeof MODEL_DATES)[number];
 
 /** The state at a time, with the dates that have passed applied in their order. */
 export function modelStateAt(version: ModelVersion, time: number): ModelState {
@@ -85,29 +98,69 @@ export function modelStateAt(version: ModelVersion, time: number): ModelState {
   return state;
 }
 
+/** Why a version left its last state. */
+export function modelCauseAt(version: ModelVersion, time: number): ModelVersion["cause"] {
+  const ended = version.state !== "deactivated" && modelStateAt(version, time) === "deactivated";
+  return ended ? "expired" : version.cause;
+}
+
 /** May a version encrypt (or wrap) at a time? */
 export function modelMayProtect(version: ModelVersion, time: number): boolean {
   if (modelStateAt(version, time) !== "active") return false;
   return version.protectStop === undefined || time < version.protectStop;
 }
 
-/** May a version decrypt (or unwrap) at a time, for a principal with the grant for deactivated versions? */
-export function modelMayProcess(version: ModelVersion, time: number): boolean {
-  const state = modelStateAt(version, time);
-  if (state === "deactivated") return true;
-  if (state !== "active") return false;
-  return version.processStart === undefined || time >= version.processStart;
+/** What a caller brings where the state alone does not permit to process. */
+export interface ModelException {
+  /** The data was protected at this time or before. */
+  evidence?: number | undefined;
+  recovery?: boolean | undefined;
+}
+
+/** May a version decrypt (or unwrap) at a time, for a trusted principal with the grant for deactivated versions? */
+export function modelMayProcess(version: ModelVersion, time: number, by: ModelException = {}): boolean {
+  const begun = version.processStart === undefined || time >= version.processStart;
+  switch (modelStateAt(version, time)) {
+    case "active":
+      return begun;
+    case "suspended":
+      return begun && by.evidence !== undefined && by.evidence < version.suspendedAt!;
+    case "deactivated":
+      return true;
+    case "compromised":
+      return by.recovery === true;
+    default:
+      return false;
+  }
 }
 
 /** One key: what its commands do to its versions, and which version is current. */
 export class ModelKey {
   readonly versions: ModelVersion[] = [];
-  /** The archive date is set: nothing can be used. */
-  archived = false;
+  /** The archive date: while there is one, nothing can be used. */
+  archived: number | undefined;
+  readonly rules: ModelRules;
+
+  constructor(rules: ModelRules = {}) {
+    this.rules = rules;
+  }
+
+  clone(): ModelKey {
+    const copy = new ModelKey(this.rules);
+    copy.archived = this.archived;
+    for (const version of this.versions) copy.versions.push({ ...version });
+    return copy;
+  }
+
+  /** Adds a version as it comes into being: active at once where its activation has passed. */
+  add(version: ModelVersion, time: number): void {
+    writeDown(version, time);
+    this.versions.push(version);
+  }
 
   /** The index of the newest version that may protect, or -1. */
   current(time: number): number {
-    if (this.archived) return -1;
+    if (this.archived !== undefined) return -1;
     return this.versions.findLastIndex((version) => modelMayProtect(version, time));
   }
 
@@ -116,19 +169,43 @@ export class ModelKey {
     return this.versions.findLastIndex((version) => modelStateAt(version, time) === "pre-active");
   }
 
-  /** Applies an event to one version. @returns whether it was allowed */
-  apply(index: number, event: ModelEvent, time: number): boolean {
+  /** Whether an event can happen to a version. */
+  allows(index: number, event: ModelEvent, time: number): boolean {
     const version = this.versions[index]!;
-    const to = modelNext(modelStateAt(version, time), event);
-    if (to === null) return false;
     // Dates keep their order: what ended already can't begin.
     if (event === "activate" && version.deactivation !== undefined && version.deactivation <= time)
       return false;
-    version.state = to;
-    if (event === "activate") version.activation = time;
-    if (event === "deactivate" || event === "revoke") {
-      version.deactivation = time;
-      version.endedByCommand = true;
+    return modelNext(modelStateAt(version, time), event, this.rules) !== null;
+  }
+
+  /** Applies an event to one version. @returns whether it was allowed */
+  apply(index: number, event: ModelEvent, time: number, occurrence?: number): boolean {
+    if (!this.allows(index, event, time)) return false;
+    const version = this.versions[index]!;
+    writeDown(version, time);
+    version.state = modelNext(version.state, event, this.rules)!;
+    switch (event) {
+      case "activate":
+        version.activation = time;
+        break;
+      case "suspend":
+        version.suspendedAt = time;
+        break;
+      case "deactivate":
+      case "revoke":
+        version.deactivation = time;
+        version.endedByCommand = true;
+        version.cause = event === "revoke" ? "revoked" : "command";
+        break;
+      case "revoke-compromised":
+        version.compromise = time;
+        version.occurrence = occurrence ?? version.initial;
+        version.cause = "revoked";
+        break;
+      case "destroy":
+        version.destroy = time;
+        break;
+      default:
     }
     return true;
   }
@@ -141,57 +218,73 @@ export class ModelKey {
   }
 
   /**
-   * Sets a date, or takes it away: as long as it has not been reached, deactivation in pre-active and active, protect-stop
-   * in suspended too, and protect-stop never after deactivation.
+   * Sets a date, or takes it away: as long as it has not been reached, activation in pre-active, deactivation in
+   * pre-active and active, the other two in suspended besides; in the order of the dates.
    *
    * @returns the code of the error, or "no error"
    */
   setDate(
     index: number,
-    date: "protectStop" | "deactivation",
+    date: ModelDate,
     to: number | undefined,
     time: number,
   ): "no error" | "KEY_DATE_FROZEN" | "KEY_INVALID_OPTION" {
     const version = this.versions[index]!;
     const state = modelStateAt(version, time);
     const changeable =
-      state === "pre-active" || state === "active" || (date === "protectStop" && state === "suspended");
+      state === "pre-active" ||
+      (state === "active" && date !== "activation") ||
+      (state === "suspended" && (date === "protectStop" || date === "processStart"));
     const before = version[date];
     if (!changeable || (before !== undefined && before <= time)) return "KEY_DATE_FROZEN";
-    const after = { ...version, [date]: to };
-    const earliest = Math.max(after.activation ?? 0, date === "deactivation" ? (after.processStart ?? 0) : 0);
-    if (to !== undefined && (to < time || to < earliest)) return "KEY_INVALID_OPTION";
-    if ((after.protectStop ?? -Infinity) > (after.deactivation ?? Infinity)) return "KEY_INVALID_OPTION";
+    if (to !== undefined) {
+      const earlier = [version.activation, date === "deactivation" ? version.processStart : undefined];
+      const later = [date === "activation" ? undefined : version.deactivation];
+      if (date === "deactivation") earlier.push(version.protectStop);
+      if (date === "activation") later.push(version.processStart, version.protectStop, version.deactivation);
+      const bad =
+        to < time ||
+        (date !== "activation" && earlier.some((other) => other !== undefined && to < other)) ||
+        (date !== "deactivation" && later.some((other) => other !== undefined && to > other));
+      if (bad) return "KEY_INVALID_OPTION";
+    }
     // What dates have done by now is written down with the change.
-    version.state = state;
+    writeDown(version, time);
     version[date] = to;
     return "no error";
   }
 
   /** Sets or clears the archive date. @returns whether it was the other way before */
-  archive(archived: boolean): boolean {
-    if (this.archived === archived) return false;
-    this.archived = archived;
+  archive(archived: boolean, time: number): boolean {
+    if ((this.archived !== undefined) === archived) return false;
+    this.archived = archived ? time : undefined;
     return true;
   }
 
   /** Adds a successor (KMIP Table 303). @returns whether it was allowed */
   rotate(time: number, offset: number): boolean {
     const old = this.versions.at(-1)!;
-    if (this.versions.some((version) => modelStateAt(version, time) === "pre-active")) return false;
+    if (this.newestPreActive(time) >= 0) return false;
     const state = modelStateAt(old, time);
-    if (this.archived || state === "destroyed" || state === "destroyed-compromised") return false;
+    if (this.archived !== undefined || state === "destroyed" || state === "destroyed-compromised")
+      return false;
     const activation = time + offset;
     const shift = old.activation === undefined ? undefined : activation - old.activation;
     const moved = (date: number | undefined): number | undefined =>
       date === undefined || shift === undefined ? undefined : date + shift;
-    this.versions.push({
-      state: "pre-active",
-      activation,
+    const deactivation = old.endedByCommand === true ? undefined : moved(old.deactivation);
+    const dates = {
       processStart: moved(old.processStart),
       protectStop: moved(old.protectStop),
-      deactivation: old.endedByCommand === true ? undefined : moved(old.deactivation),
-    });
+      deactivation,
+    };
+    this.add({ state: "pre-active", initial: time, activation, ...dates, limit: old.limit }, time);
     return true;
   }
+}
+
+/** Makes durable what dates have brought about. */
+function writeDown(version: ModelVersion, time: number): void {
+  version.cause = modelCauseAt(version, time);
+  version.state = modelStateAt(version, time);
 }

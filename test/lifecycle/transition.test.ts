@@ -105,7 +105,7 @@ describe("dates", () => {
       fc.property(state, dates, time, (stored, given, now) => {
         // A version can't end before it begins: such dates are refused when they are set.
         fc.pre((given.activation ?? 0) <= (given.deactivation ?? 99));
-        const expected = modelStateAt({ state: stored, ...given }, now);
+        const expected = modelStateAt({ state: stored, initial: 0, ...given }, now);
         expect(effectiveState(stored, { initial: 0, ...given }, now)).toBe(expected);
       }),
     );
@@ -166,8 +166,8 @@ describe("what a version permits", () => {
         fc.pre((given.activation ?? 0) <= (given.deactivation ?? 99));
         const version = { state: stored, dates: { initial: 0, ...given }, archived: false, usages: 1 };
         const may = (kind: UseKind): boolean => permits(version, { kind, usage: 1 }, now, POLICY).allowed;
-        expect(may("protect")).toBe(modelMayProtect({ state: stored, ...given }, now));
-        expect(may("open")).toBe(modelMayProcess({ state: stored, ...given }, now));
+        expect(may("protect")).toBe(modelMayProtect({ state: stored, initial: 0, ...given }, now));
+        expect(may("open")).toBe(modelMayProcess({ state: stored, initial: 0, ...given }, now));
       }),
     );
   });
