@@ -29,7 +29,7 @@ export interface AuditEntry {
   revocation?: string;
   /** What the caller brought to show when data was protected. */
   evidence?: { kind: string; time: Date };
-  /** How many times it happened, where one event stands for many. */
+  /** Of uses of a key whose use is audited: how many the event stands for. */
   count?: number;
 }
 

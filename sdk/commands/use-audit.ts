@@ -79,6 +79,6 @@ async function write(
   const change = { ...noChange(), subjects: [{ key, version }] };
   await execute(context, async () => ({
     result: undefined,
-    plan: planOf(context, operation, decision, change, commandTime(context), count > 1 ? { count } : {}),
+    plan: planOf(context, operation, decision, change, commandTime(context), { count }),
   }));
 }

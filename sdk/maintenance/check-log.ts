@@ -49,6 +49,7 @@ const LOGGED = {
   auditTile: null,
   auditBundle: null,
   auditMoved: null,
+  auditCheckpoint: "each",
   job: "each",
   leaseBeat: null,
   leaseFence: null,

@@ -206,8 +206,9 @@ class HistoryRun {
     await this.#observe(keys);
     for (const name of this.#names()) await this.#decrypt(keys, name, null);
     const counted: Record<string, number> = {};
-    for await (const { operation } of keys.audit()) {
-      if (operation !== undefined && !UPKEEP.includes(operation))
+    for await (const { operation, count } of keys.audit()) {
+      // Uses that are counted stand in the log when they are written, many at a time.
+      if (operation !== undefined && count === undefined && !UPKEEP.includes(operation))
         counted[operation] = (counted[operation] ?? 0) + 1;
     }
     const told = (events: object): string => JSON.stringify(Object.entries(events).sort());

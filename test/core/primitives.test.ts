@@ -35,10 +35,8 @@ describe("loadCore", () => {
 
   it("also where the host makes instances off its main thread only", async () => {
     const HostInstance = WebAssembly.Instance;
-    WebAssembly.Instance = class {
-      constructor() {
-        throw new RangeError("WebAssembly.Instance is disallowed on the main thread");
-      }
+    WebAssembly.Instance = function () {
+      throw new RangeError("WebAssembly.Instance is disallowed on the main thread");
     } as never;
     try {
       const core = await loadCore();

@@ -80,7 +80,7 @@ export async function sample(): Promise<Sample> {
   await keys.encrypt(counted, new Uint8Array(1));
   const before = await imageOf(space);
   await keys.rewrap(kek);
-  await keys.sequenceAudit();
+  await keys.checkpointAudit();
   await keys.revoke(kek, { version: 1, reason: "key-compromise" });
   await keys.deactivate(gone);
   await keys.destroy(gone);
