@@ -33,7 +33,7 @@ describe("loadCore", () => {
     expect((await loadCore({ simd: false })).simd).toBe(false);
   });
 
-  it("also where the host makes instances off its main thread only", async () => {
+  it("works where the host refuses instances that are made at once", async () => {
     const HostInstance = WebAssembly.Instance;
     WebAssembly.Instance = function () {
       throw new RangeError("WebAssembly.Instance is disallowed on the main thread");
