@@ -274,6 +274,14 @@ describe.each(BUILDS)("the primitives, $name build,", async ({ simd }) => {
     }
   });
 
+  it("expand batches of many pieces as HKDF does each alone", () => {
+    const [count, key, infos] = [12_001, bytes(32, 1), bytes(8 * 12_001, 2)];
+    const expanded = core.hkdfExpandSha256Batch(key, infos, 35, count);
+    for (let i = 0; i < count; i += i < 11_900 ? 100 : 1) {
+      expect(toHex(at(expanded, i, 35))).toBe(toHex(expand(sha256, key, at(infos, i, 8), 35)));
+    }
+  });
+
   it("keep to the bounds of HKDF and PBKDF2", () => {
     const key = bytes(32);
     expect(core.hkdfSha256(key, NONE, NONE, 0)).toHaveLength(0);
