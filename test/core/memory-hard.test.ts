@@ -309,14 +309,47 @@ describe.each(builds)("memory-hard derivation, $name build,", ({ core }) => {
     expect(derive(bytes(9), bytes(8), { ...SMALL, length: 32 }).length).toBe(32);
   });
 
-  it("asks for memory only once the parameters are checked", () => {
-    for (const wrong of [{ passes: 0 }, { lanes: 0 }, { memoryKiB: 2 ** 22 }]) {
-      codeOf(() => derive(bytes(9), bytes(8), { ...larger(), ...wrong, length: 32 }));
-      codeOf(() =>
-        vault.deriveFromPasswordArgon2id(template(ALL_WRAP), bytes(9), bytes(8), { ...larger(), ...wrong }),
-      );
+  it("asks for memory only once the parameters are checked, and for 2 GiB of work at most", () => {
+    const asked: number[] = [];
+    allow = (pages) => {
+      asked.push(pages);
+      return false;
+    };
+    const [password, salt] = [bytes(9), bytes(8)];
+    const { passes, lanes } = larger();
+    for (const wrong of [
+      { memoryKiB: 2 ** 20, passes: 0, lanes },
+      { memoryKiB: 2 ** 20, passes, lanes: 0 },
+      { memoryKiB: 2 ** 20, passes, lanes: 2 ** 24 },
+      { memoryKiB: 2 ** 20 - 1, passes, lanes: 2 ** 17 },
+      { memoryKiB: 2 ** 21 + 1, passes, lanes },
+      { memoryKiB: 2 ** 32 - 1, passes, lanes },
+    ]) {
+      codeOf(() => derive(password, salt, { ...wrong, length: 32 }));
+      codeOf(() => vault.deriveFromPasswordArgon2id(template(ALL_WRAP), password, salt, wrong));
     }
-    codeOf(() => deriveScrypt(bytes(9), bytes(8), { N: 2 ** 18, r: 8, p: 0, length: 32 }));
-    expect(made).toEqual([]);
+    codeOf(() => derive(password, bytes(7), { memoryKiB: 2 ** 20, passes, lanes, length: 32 }));
+    codeOf(() => derive(password, salt, { memoryKiB: 2 ** 20, passes, lanes, length: 3 }));
+    for (const wrong of [
+      { N: 2 ** 18, r: 8, p: 0 },
+      { N: 2 ** 18, r: 0, p: 1 },
+      { N: 2 ** 18 - 1, r: 8, p: 1 },
+      { N: 2 ** 18, r: 8, p: 2 ** 27 },
+      { N: 2 ** 16, r: 1, p: 1 },
+      { N: 2 ** 22, r: 8, p: 1 },
+      { N: 2 ** 4, r: 8, p: 2 ** 21 },
+    ]) {
+      codeOf(() => deriveScrypt(password, salt, { ...wrong, length: 32 }));
+      codeOf(() => vault.deriveFromPasswordScrypt(template(ALL_WRAP), password, salt, wrong));
+    }
+    codeOf(() => deriveScrypt(password, salt, { N: 2 ** 18, r: 8, p: 1, length: 0 }));
+    expect(asked).toEqual([]);
+    const refused = [
+      () => derive(password, salt, { memoryKiB: 2 ** 21, passes, lanes, length: 4 }),
+      () => deriveScrypt(password, salt, { N: 2 ** 21, r: 8, p: 1, length: 1 }),
+      () => deriveScrypt(password, salt, { N: 2 ** 15, r: 1, p: 2 ** 24 - 1, length: 1 }),
+    ];
+    for (const call of refused) expect(codeOf(call)).toBe("CORE_INPUT_TOO_LARGE");
+    expect(asked.map((pages) => Math.floor(pages / 2 ** 15))).toEqual([1, 1, 1]);
   });
 });
