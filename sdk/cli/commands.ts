@@ -15,12 +15,13 @@ import {
 import { CARE } from "./care.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
 import { decryptedName, encryptedName, readWhole } from "./files.js";
-import { interrupted, usage } from "./io.js";
+import { usage } from "./io.js";
 import { withIdentities } from "./identities.js";
 import { commaSeparated, count, date, dateOrNone, exclude, many, needs, text } from "./options.js";
 import { follow } from "./progress.js";
 import { filePassphrase } from "./secret.js";
-import { auditTable, dueTable, keyTable } from "./tables.js";
+import { audit } from "./audit.js";
+import { dueTable, keyTable } from "./tables.js";
 
 const VERSION_OPTION = {
   "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
@@ -44,7 +45,6 @@ const PASSPHRASE_OPTION = {
   },
 } as const;
 
-const DEFAULT_AUDIT_LIMIT = 20;
 /** No key is longer. */
 const MAX_MATERIAL = 64;
 
@@ -264,27 +264,6 @@ async function due(input: CommandInput): Promise<Output> {
     const page = await keys.due(options);
     const more = page.cursor === null ? "" : `\nmore: --cursor ${page.cursor}`;
     return { result: page, text: dueTable(page.due) + more };
-  });
-}
-
-async function audit(input: CommandInput): Promise<Output> {
-  const { io, values } = input;
-  exclude(values, "verify", "limit");
-  const limit = count(values, "limit") ?? DEFAULT_AUDIT_LIMIT;
-  return using(input, async (keys) => {
-    if (values["verify"] !== true) {
-      const entries = await keys.auditTail(limit);
-      return { result: { entries }, text: auditTable(entries) };
-    }
-    let entries = 0;
-    const writers = new Set<string>();
-    for await (const entry of keys.audit()) {
-      if (io.signal.aborted) throw interrupted(io.signal, "not all entries were verified");
-      entries++;
-      writers.add(entry.writer);
-    }
-    const result = { verified: true, entries, writers: writers.size };
-    return { result, text: `${entries} entries of ${writers.size} writers: unbroken` };
   });
 }
 
@@ -532,15 +511,6 @@ export const COMMANDS = {
     run: destroy,
   },
 
-  audit: {
-    args: [],
-    about: "show the newest audit entries, or with --verify walk and verify all of them",
-    options: {
-      limit: { type: "string", about: `at most so many; default ${DEFAULT_AUDIT_LIMIT}` },
-      verify: { type: "boolean", about: "walk every writer's chain from its beginning" },
-    },
-    run: audit,
-  },
-
+  audit,
   ...CARE,
 } as const satisfies Readonly<Record<string, Command>>;

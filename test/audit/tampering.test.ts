@@ -84,9 +84,9 @@ async function verified(items: readonly Item[], checkpoint?: string): Promise<st
 const ofKind = (items: readonly Item[], kind: Prefix): Item[] =>
   items.filter(({ key }) => key[0] === PREFIX[kind]);
 
-/** Some of many: the first ones, one in the middle, the last ones. */
+/** Some of many: the first one, one in the middle, the last one. */
 function some<T>(all: readonly T[]): T[] {
-  return [...new Set([0, 1, all.length >> 1, all.length - 2, all.length - 1])].flatMap((i) => all[i] ?? []);
+  return [...new Set([0, all.length >> 1, all.length - 1])].flatMap((i) => all[i] ?? []);
 }
 
 const replaced = (item: Item, value: Uint8Array): Item[] =>
@@ -103,7 +103,7 @@ it("an untouched audit is found in order, and has all that is edited here", asyn
 describe.each(KINDS)("the kind %s", (kind) => {
   it("edited: a byte of it is another", async () => {
     for (const item of some(ofKind(last, kind))) {
-      for (const at of [0, 7, 8, item.value.length >> 1, item.value.length - 1]) {
+      for (const at of [0, 8, item.value.length >> 1, item.value.length - 1]) {
         const value = item.value.slice();
         value[at]! ^= 0x10;
         expect(["STORE_DAMAGED", "STORE_NEWER_FORMAT"]).toContain(await verified(replaced(item, value)));
@@ -204,7 +204,7 @@ describe("edits with the MAC key in hand", () => {
     const { records } = bare.context;
     for (const kind of KINDS) {
       if (kind === "auditCheckpoint") continue;
-      for (const item of some(ofKind(last, kind)).slice(-3)) {
+      for (const item of some(ofKind(last, kind))) {
         const { body } = parseRecord(item.value);
         for (let at = 0; at < body.length; at += 1 + (body.length >> 3)) {
           const edited = body.slice();

@@ -6,6 +6,7 @@ import type { Command } from "../../sdk/cli/command.js";
 import { COMMANDS } from "../../sdk/cli/commands.js";
 import { EXIT_CODES } from "../../sdk/cli/exit-codes.js";
 import { main } from "../../sdk/cli/main.js";
+import type { AuditCheckpoint } from "../../sdk/index.js";
 import { bench, type Bench, type Ran } from "./support.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -285,10 +286,49 @@ describe("keys on the command line", () => {
     expect(entries[0]?.keys).toEqual([{ key: expect.stringMatching(UUID), version: 1, after: "active" }]);
     expect(await text("audit", "--limit", "1")).toMatch(/^TIME .*\n.*Z +create +\S+\/1 ∅ → active .*\n$/);
     const verified = await json("audit", "--verify");
-    expect(verified).toEqual({ verified: true, entries: expect.any(Number), writers: expect.any(Number) });
-    expect(await text("audit", "--verify")).toBe(
-      `${verified.entries} entries of ${verified.writers} writers: unbroken\n`,
-    );
+    expect(verified).toMatchObject({ verified: true, waiting: verified.entries, log: { size: 0 } });
+    const [line, rest] = (await text("audit", "verify")).split("\n");
+    expect(line).toBe(`${verified.entries} entries of ${verified.writers} writers: unbroken`);
+    expect(rest).toBe(`0 in the log, ${verified.entries} wait for it; no checkpoint yet`);
+  });
+
+  it("audit signs a checkpoint, verifies against it, proves an entry and exports all of them", async () => {
+    const kept = at.path("checkpoint");
+    const made = (await json("audit", "checkpoint", "-o", kept)) as unknown as AuditCheckpoint;
+    expect(await readFile(kept, "utf8")).toBe(made.note);
+    expect(made.note).toMatch(/^keyloom\.dev\/audit\/\S+\n\d+\n\S{44}\n\n— keyloom\.dev\/audit\/\S+ \S+\n$/);
+    expect(await text("audit", "checkpoint")).toBe(made.note);
+    await json("create", "later");
+    const verified = await json("audit", "verify", "--checkpoint", kept, "--verifier-key", made.verifierKey);
+    expect(verified).toMatchObject({ verified: true, checkpoints: 1, log: { size: made.size + 1 } });
+    const proof = await text("audit", "prove", "0");
+    expect(proof).toMatch(/^c2sp\.org\/tlog-proof@v1\nindex 0\n/);
+    expect(proof.endsWith(`\n\n${made.note}`)).toBe(true);
+    expect(await json("audit", "prove", "0")).toMatchObject({ index: 0, entry: { operation: "init" } });
+
+    const exported = at.path("audit.jsonl");
+    await json("audit", "export", "-o", exported);
+    const lines = (await readFile(exported, "utf8")).trimEnd().split("\n");
+    const [head, ...entries] = lines.map((line) => JSON.parse(line) as { size: number; index: number });
+    expect(entries.map(({ index }) => index)).toEqual([...Array(head!.size).keys()]);
+
+    await writeFile(kept, made.note.replace(/\n\d+\n/, "\n1\n"));
+    const refused = await at.run("audit", "verify", "--checkpoint", kept);
+    expect(refused.code).toBe(6);
+    expect(refused.stderr).toContain("AUDIT_CHECKPOINT_INVALID");
+    for (const argv of [
+      ["nonsense"],
+      ["prove"],
+      ["prove", "-1"],
+      ["prove", "x"],
+      ["verify", "1"],
+      ["verify", "--limit", "1"],
+      ["show", "-o", kept],
+      ["verify", "--verifier-key", made.verifierKey],
+    ]) {
+      expect((await at.run("audit", ...argv)).code, argv.join(" ")).toBe(2);
+    }
+    expect((await at.run("audit", "prove", "100000")).code).toBe(4);
   });
 });
 

@@ -72,7 +72,7 @@ async function makeSpecimen(seed: number): Promise<Specimen> {
   await keys.deactivate("moved-kek", { version: 1 });
   await keys.destroy("moved-kek", { version: 1 });
   messages.push(await keys.encrypt("moved", text("moved")));
-  await keys.sequenceAudit();
+  await keys.checkpointAudit();
   await keys.create({ name: "b", algorithm: AEAD });
   messages.push(await keys.encrypt("b", text("b")));
   const job = keys.createMany(JOB_KEYS, { algorithm: AEAD, under: "kek" });
@@ -114,6 +114,8 @@ async function exercise(items: readonly Item[]): Promise<Map<string, string>> {
     for await (const entry of manager.audit()) entries.push(entry);
     return entries;
   });
+  await use("sign", async () => (await manager.sign("keyloom/audit-checkpoint", text("x"))).version);
+  await use("verify", () => manager.verifyAudit());
   await use("job", async () => {
     const options = { algorithm: AEAD, under: "kek", job: specimen.job };
     return (await manager.createMany(JOB_KEYS, options)).created;
@@ -239,8 +241,9 @@ describe("after something was taken away", () => {
 
   it("refuse to walk an audit with a gap, with a chain less, or with nothing left", async () => {
     const audit = RECORD_PREFIXES.filter((kind) => kind.startsWith("audit")).flatMap(itemsWith);
-    for (const item of audit) expect((await exercise(without([item]))).get("audit")).toBe("!STORE_DAMAGED");
-    expect((await exercise(without(audit))).get("audit")).toBe("!STORE_DAMAGED");
+    for (const item of audit) expect((await exercise(without([item]))).get("verify")).toBe("!STORE_DAMAGED");
+    const bare = await exercise(without(audit));
+    for (const use of ["audit", "verify"]) expect(bare.get(use)).toBe("!STORE_DAMAGED");
   });
 
   it("refuse what needs the material or the gate that is gone, and nothing else", async () => {

@@ -64,7 +64,7 @@ beforeAll(async () => {
   await keys.destroy("moved-kek", { version: 1 });
   await keys.close();
   const second = await openMemory({ space });
-  await second.keys.sequenceAudit();
+  await second.keys.checkpointAudit();
   await second.keys.create({ name: "k2", algorithm: AEAD });
   await second.keys.close();
 
@@ -165,6 +165,7 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
     await keys.encrypt("k", text("x"));
     await keys.encrypt("k2", text("x"));
     await keys.encrypt("moved", text("x"));
+    await keys.sign("keyloom/audit-checkpoint", text("x"));
     for (const { id, origin } of (await keys.list()).keys)
       if (origin !== undefined) await keys.encrypt(id, text("x"));
   },
@@ -175,6 +176,7 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
   auditTile: walk,
   auditBundle: walk,
   auditMoved: walk,
+  auditCheckpoint: (keys) => keys.verifyAudit(),
   usage: (keys) => keys.usage("k", 1),
   job: async (keys) => {
     await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
