@@ -14,29 +14,33 @@ import {
 } from "../index.js";
 import { CARE } from "./care.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
-import { decryptedName, encryptedName, readWhole } from "./files.js";
+import { decryptedName, encryptedName } from "./files.js";
 import { usage } from "./io.js";
 import { withIdentities } from "./identities.js";
-import { commaSeparated, count, date, dateOrNone, exclude, many, needs, text } from "./options.js";
+import {
+  commaSeparated,
+  count,
+  date,
+  dateOrNone,
+  exclude,
+  many,
+  needs,
+  OUTPUT_OPTIONS,
+  text,
+  VERSION_OPTION,
+} from "./options.js";
+import { KEY_FILE_OPTION, PAIR_COMMANDS, withKeyFile } from "./pairs.js";
 import { follow } from "./progress.js";
 import { filePassphrase } from "./secret.js";
 import { audit } from "./audit.js";
 import { dueTable, keyTable } from "./tables.js";
 
-const VERSION_OPTION = {
-  "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
-} as const;
 const ALL_VERSIONS_OPTION = {
   "all-versions": { type: "boolean", about: "every version of the key for which it is allowed" },
 } as const;
 const JOB_OPTION = {
   job: { type: "string", about: "resume an interrupted job, by the id that it printed" },
 } as const;
-const OUTPUT_OPTIONS = {
-  output: { type: "string", short: "o", about: "where to write; - is stdout, which then holds nothing else" },
-  force: { type: "boolean", about: "replace an existing output" },
-} as const;
-
 const PASSPHRASE_OPTION = {
   passphrase: {
     type: "boolean",
@@ -44,9 +48,6 @@ const PASSPHRASE_OPTION = {
     about: "the file is under a passphrase of its own, which is asked for or read as a store's is",
   },
 } as const;
-
-/** No key is longer. */
-const MAX_MATERIAL = 64;
 
 const NEW_KEY_OPTIONS = {
   algorithm: {
@@ -56,7 +57,7 @@ const NEW_KEY_OPTIONS = {
   usages: {
     type: "string",
     about:
-      "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify or sign,verify or agree",
+      "comma-separated: encrypt,decrypt or wrap,unwrap or mac-generate,mac-verify or sign,verify or agree,encrypt,decrypt",
   },
   under: { type: "string", about: "the wrapping key; default: the root key" },
   tag: { type: "string", multiple: true, about: "a tag; may be given several times" },
@@ -108,16 +109,16 @@ async function create(input: CommandInput): Promise<Output> {
   });
 }
 
-/** A key from the raw bytes of a file, which are wiped from memory afterwards. */
+/** A key from a file, whose bytes are wiped from memory afterwards. */
 async function importKey(input: CommandInput): Promise<Output> {
   const [path, name] = input.args as [string, string | undefined];
   const options = newKeyOptions(input);
-  const material = await readWhole(input.io, path, MAX_MATERIAL);
-  try {
-    return await withKey(input, (keys) => keys.import(material, { ...options, name }));
-  } finally {
-    material.fill(0);
-  }
+  return withKeyFile(input, path, ({ material, algorithm = options.algorithm, publicKey }) => {
+    if (text(input.values, "algorithm") !== undefined && options.algorithm !== algorithm) {
+      throw usage(`the file holds an ${algorithm} key`);
+    }
+    return withKey(input, (keys) => keys.import(material, { ...options, algorithm, name, publicKey }));
+  });
 }
 
 /** With `--all-versions` a job over the versions of a key, else one version. */
@@ -289,8 +290,8 @@ export const COMMANDS = {
 
   import: {
     args: ["FILE", "[NAME]"],
-    about: "take over a key from the raw bytes of a file (- is stdin)",
-    options: NEW_KEY_OPTIONS,
+    about: "take over a key from a file (- is stdin)",
+    options: { ...NEW_KEY_OPTIONS, ...KEY_FILE_OPTION },
     run: importKey,
   },
 
@@ -368,6 +369,8 @@ export const COMMANDS = {
     },
     run: decrypt,
   },
+
+  ...PAIR_COMMANDS,
 
   activate: {
     args: ["KEY"],

@@ -49,9 +49,10 @@ async function* readFrom(path: string, signal: AbortSignal): AsyncGenerator<Uint
 /**
  * A small file as a whole, in one array, so that it can be wiped.
  *
+ * @param what - whose longest has `most` bytes
  * @throws {KeyloomError} `CLI_USAGE` for a longer one, `CLI_FILE_NOT_FOUND`
  */
-export async function readWhole(io: Io, path: string, most: number): Promise<Uint8Array> {
+export async function readWhole(io: Io, path: string, most: number, what: string): Promise<Uint8Array> {
   await requireReadable(path);
   const whole = new Uint8Array(most + 1);
   let length = 0;
@@ -62,7 +63,7 @@ export async function readWhole(io: Io, path: string, most: number): Promise<Uin
   }
   if (length <= most) return whole.subarray(0, length);
   whole.fill(0);
-  throw usage(`${path} holds more than the ${most} bytes of the longest key`);
+  throw usage(`${path} holds more than the ${most} bytes of ${what}`);
 }
 
 /** Where `encrypt FILE` writes when nothing else is said. */

@@ -73,3 +73,12 @@ export function needs(values: Values, name: string, needed: string): void {
     throw usage(`--${name} goes with --${needed}`);
   }
 }
+
+/** Options that several commands have. */
+export const VERSION_OPTION = {
+  "key-version": { type: "string", about: "the version meant; may be left out where there is only one" },
+} as const;
+export const OUTPUT_OPTIONS = {
+  output: { type: "string", short: "o", about: "where to write; - is stdout, which then holds nothing else" },
+  force: { type: "boolean", about: "replace an existing output" },
+} as const;

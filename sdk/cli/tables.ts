@@ -44,6 +44,7 @@ export function keyDetails(key: Key): string {
     ["name", safe(key.name ?? "-")],
     ["algorithm", key.algorithm],
     ["usages", key.usages.join(", ")],
+    ...(key.handsDown === undefined ? [] : [["hands down", key.handsDown.join(", ")]]),
     ["wrapped by", key.wrappedBy ?? "the root key"],
     ["owner", key.owner],
     ["exportable", key.exportable ? "yes" : "no"],

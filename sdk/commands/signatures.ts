@@ -6,14 +6,18 @@ import { requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString } from "../foundation/ids.js";
 import { MAX_MESSAGE } from "../crypto/core.js";
-import type { EvidenceKind, Mark } from "../lifecycle/permits.js";
+import type { Evidence, EvidenceKind, Mark, Permit as AnyPermit } from "../lifecycle/permits.js";
+import type { Decision } from "../policy/model.js";
 import { suspensionOf } from "../keys/history.js";
 import type { KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
 import { viewOfKey, type KeyVersionInfo } from "../keys/view.js";
+import { decide } from "./decide.js";
 import { evidenceOf, recordException, type GivenEvidence } from "./exceptions.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "./execute.js";
+
+type Permit = Extract<AnyPermit, { allowed: true }>;
 
 /** A signature, with all that is needed to find its public key again. */
 export interface Signature {
@@ -62,15 +66,17 @@ export async function sign(
       limit: MAX_MESSAGE,
     });
   }
-  const stored = context.ring.cached(reference) ?? (await context.ring.require(reference));
-  const { record } = stored;
-  const decision = authorize(context, "sign", record.owner);
-  const time = commandTime(context, record.time);
-  const { version } = currentVersion(record, "sign", time, usePolicy(decision));
+  const { stored, decided } = await decide(context, reference, ({ record }) => {
+    const decision = authorize(context, "sign", record.owner);
+    const time = commandTime(context, record.time);
+    return { decision, row: currentVersion(record, "sign", time, usePolicy(decision)) };
+  });
+  const { decision, row } = decided;
+  const { version } = row;
   await context.usage.spend(context, stored, version, "sign", { operations: 1, bytes: message.length });
   const signature = await context.ring.use(stored, version, (pair) => context.vault.sign(pair, message));
-  await context.uses.record(context, record, version, "sign", decision);
-  return { signature, key: idToString(record.id), version };
+  await context.uses.record(context, stored.record, version, "sign", decision);
+  return { signature, key: idToString(stored.record.id), version };
 }
 
 /**
@@ -91,8 +97,37 @@ export async function verify(
   requireBytes(message, "message");
   requireBytes(signature, "signature");
   const evidence = evidenceOf(options.evidence);
-  const stored = context.ring.cached(reference) ?? (await context.ring.require(reference));
+  const { stored, decided } = await decide(context, reference, (key) =>
+    decideVerification(context, key, message, signature, { ...options, evidence }),
+  );
   const { record } = stored;
+  const { row, permit, decision, time } = decided;
+  const { version } = row;
+  const { state, mark } = permit;
+  if (mark === undefined) {
+    await context.uses.record(context, record, version, "verify", decision);
+  } else {
+    const subject = { key: record.id, version };
+    const reasons = [`${state} version`];
+    await recordException(context, { operation: "verify", decision, time, subject, reasons, evidence });
+  }
+  const info = viewOfKey(record, time).versions.find((candidate) => candidate.version === version)!;
+  return {
+    ...info,
+    key: idToString(record.id),
+    ...(mark === undefined ? {} : { mark }),
+    ...(permit.evidence === undefined ? {} : { evidence: permit.evidence }),
+  };
+}
+
+/** Whose signature it is, and whether that version may say so now. */
+async function decideVerification(
+  context: StoreContext,
+  { record }: StoredKey,
+  message: Uint8Array,
+  signature: Uint8Array,
+  options: Omit<VerifyOptions, "evidence"> & { evidence: Evidence | undefined },
+): Promise<{ row: KeyVersion; permit: Permit; decision: Decision; time: number }> {
   const decision = authorize(context, "verify", record.owner);
   const isBy = ({ publicKey }: KeyVersion): boolean =>
     publicKey !== undefined && context.verifySignature(publicKey, message, signature);
@@ -100,11 +135,10 @@ export async function verify(
   const found = named === undefined ? record.versions.findLast(isBy) : undefined;
   const row = named ?? found ?? record.versions.at(-1)!;
   const time = commandTime(context, record.time);
-  const suspendedAt = await suspensionOf(context.storage, context.records, record.id, row);
   const permit = requireUsable(record, row, "verify", time, usePolicy(decision), {
-    evidence,
+    evidence: options.evidence,
     acceptSuspended: options.acceptSuspended === true,
-    suspendedAt,
+    suspendedAt: await suspensionOf(context.storage, context.records, record.id, row),
   });
   if (found === undefined && (named === undefined || !isBy(named))) {
     throw new KeyloomError("SIGNATURE_INVALID", {
@@ -113,24 +147,7 @@ export async function verify(
       ...(named === undefined ? {} : { version: named.version }),
     });
   }
-  const { state, mark } = permit;
-  if (mark !== undefined) {
-    await recordException(context, {
-      operation: "verify",
-      decision,
-      time,
-      subject: { key: record.id, version: row.version },
-      reasons: [`${state} version`],
-      evidence,
-    });
-  }
-  const info = viewOfKey(record, time).versions.find(({ version }) => version === row.version)!;
-  return {
-    ...info,
-    key: idToString(record.id),
-    ...(mark === undefined ? {} : { mark }),
-    ...(permit.evidence === undefined ? {} : { evidence: permit.evidence }),
-  };
+  return { row, permit, decision, time };
 }
 
 export interface PublicKey {

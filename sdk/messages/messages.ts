@@ -1,11 +1,12 @@
 /** Encrypting and decrypting with managed keys: look up, decide, choose the version, use it. */
 import { requireBytes } from "../foundation/bytes.js";
-import { isKeyloomError, KeyloomError, type ErrorCode } from "../foundation/errors.js";
+import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { randomBytes } from "../foundation/random.js";
 import type { Handle } from "../crypto/core.js";
 import { readForChange } from "../commands/change-state.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
+import { decide } from "../commands/decide.js";
 import { evidenceOf, recordException, type GivenEvidence } from "../commands/exceptions.js";
 import type { Decision } from "../policy/model.js";
 import type { State } from "../lifecycle/states.js";
@@ -38,33 +39,6 @@ function aadOf(options: MessageOptions): Uint8Array {
   const aad = options.aad ?? NO_AAD;
   requireBytes(aad, "aad");
   return aad;
-}
-
-/** What a key that was read a moment ago may still refuse, although it has been rotated, resumed or recovered since. */
-const REFUSALS: readonly ErrorCode[] = ["KEY_DESTROYED", "KEY_NOT_USABLE", "KEY_VERSION_NOT_FOUND"];
-
-/**
- * Looks a key up and decides about its use. A cached record permits for as long as it is fresh, but what it refuses is
- * decided anew on the one in the store: another process may use a new version at once.
- *
- * @throws {KeyloomError} `KEY_NOT_FOUND`
- */
-async function decide<T>(
-  { ring }: StoreContext,
-  reference: string,
-  on: (stored: StoredKey) => T,
-): Promise<{ stored: StoredKey; decided: T }> {
-  const cached = ring.cached(reference);
-  if (cached !== undefined) {
-    try {
-      return { stored: cached, decided: on(cached) };
-    } catch (error) {
-      if (!isKeyloomError(error) || !REFUSALS.includes(error.code)) throw error;
-      ring.dropRecord(cached.record.id);
-    }
-  }
-  const stored = await ring.require(reference);
-  return { stored, decided: on(stored) };
 }
 
 /** The number of the current version, allowed to encrypt now. */

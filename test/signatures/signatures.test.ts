@@ -166,6 +166,29 @@ describe("signing", () => {
     expect(await keys.usage("k", 1)).toEqual({ operations: 2, bytes: 100 });
   });
 
+  it("is audited as the key asks, and so is verifying", async () => {
+    await keys.create({ name: "each", algorithm: "Ed25519", audit: "each" });
+    const { signature } = await keys.sign("each", text("m"));
+    await keys.verify("each", text("m"), signature);
+    expect(await codeOf(keys.verify("each", text("M"), signature))).toBe("SIGNATURE_INVALID");
+    expect((await auditOperations(keys)).slice(-2)).toEqual(["sign", "verify"]);
+  });
+
+  it("and verifying know at once what was made usable elsewhere", async () => {
+    const other = (await openMemory({ space, clock, seed: 3 })).keys;
+    await keys.create({ name: "k", algorithm: "Ed25519", activation: null });
+    expect(await reasonOf(other.sign("k", text("m")))).toBe("not-yet-active");
+    await keys.activate("k");
+    await other.sign("k", text("m"));
+    await keys.rotate("k");
+    const { signature, version } = await keys.sign("k", text("m"));
+    expect(await other.verify("k", text("m"), signature)).toMatchObject({ version: 2 });
+    await keys.rotate("k");
+    const third = await keys.sign("k", text("m"));
+    expect(await other.verify("k", text("m"), third.signature, { version: 3 })).toMatchObject({ version: 3 });
+    expect(version).toBe(2);
+  });
+
   it("ends everywhere within the freshness of a restriction elsewhere", async () => {
     const other = (await openMemory({ space, clock, seed: 3 })).keys;
     for (const restrict of ["suspend", "revoke", "compromise"]) {
