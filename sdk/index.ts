@@ -4,6 +4,7 @@ export type {
   AgreeKeyOptions,
   CreateKeyOptions,
   CreateManyOptions,
+  DecryptStreamOptions,
   DestroyOutcome,
   DueDates,
   DueOptions,

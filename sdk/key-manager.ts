@@ -143,6 +143,11 @@ export interface AgreeKeyOptions extends AgreeOptions {
   under?: KeyReference | undefined;
 }
 
+export interface DecryptStreamOptions {
+  /** The managed X25519 pair to whose public half the file is encrypted, by this library or by age itself. */
+  identity?: KeyReference | undefined;
+}
+
 export interface CreateManyOptions extends Omit<CreateKeyOptions, "name">, JobOptions {}
 
 export interface VersionOption {
@@ -500,7 +505,7 @@ export class KeyManager {
   }
 
   /**
-   * Encrypts data of any length as an age v1 file. A refusal fails the stream when it is first read, and so does closing
+   * Encrypts data of any length as an age v1 file; to an X25519 pair's public half, as a recipient of age. A refusal fails the stream when it is first read, and so does closing
    * the manager before its end (`STORE_CLOSED`). An open stream holds one of the core's 1024 slots: about a thousand can
    * be open at once, then the next one is refused (`CORE_SLOTS_EXHAUSTED`).
    */
@@ -513,11 +518,12 @@ export class KeyManager {
   }
 
   /**
-   * Decrypts an age v1 file made by `encryptStream`, armored or not. Every chunk is authentic when it leaves, but only the end of
+   * Decrypts an age v1 file made by `encryptStream`, or encrypted to the public half of a managed X25519 pair, armored or not. Every chunk is authentic when it leaves, but only the end of
    * the stream says that nothing is missing: use what was read only after that.
    */
-  decryptStream(source: AgeSource): ReadableStream<Uint8Array> {
-    return decryptStream(this.#open(), source, () => this.#open());
+  decryptStream(source: AgeSource, options: DecryptStreamOptions = {}): ReadableStream<Uint8Array> {
+    const identity = options.identity === undefined ? undefined : referenceOf(options.identity);
+    return decryptStream(this.#open(), source, { identity }, () => this.#open());
   }
 
   /**

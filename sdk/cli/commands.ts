@@ -220,12 +220,16 @@ async function encrypt(input: CommandInput): Promise<Output> {
 async function decrypt(input: CommandInput): Promise<Output> {
   const { values } = input;
   exclude(values, "passphrase", "identity");
+  exclude(values, "key", "identity");
+  exclude(values, "key", "passphrase");
+  const identity = text(values, "key");
   const files = many(values, "identity");
   const write = await conversion(input, decryptedName);
   if (values["passphrase"] === true) {
     return write((from) => decryptAge(from, { passphrase: () => filePassphrase(input, false) }));
   }
-  if (files === undefined) return using(input, (keys) => write((from) => keys.decryptStream(from)));
+  if (files === undefined)
+    return using(input, (keys) => write((from) => keys.decryptStream(from, { identity })));
   return withIdentities(files, (identities) => write((from) => decryptAge(from, { identities })));
 }
 
@@ -358,6 +362,7 @@ export const COMMANDS = {
     args: ["FILE"],
     about: "decrypt FILE.age (- is stdin) to FILE",
     options: {
+      key: { type: "string", about: "the X25519 pair of the store that it is encrypted to, where it is one" },
       identity: {
         type: "string",
         multiple: true,

@@ -1,5 +1,5 @@
 /** The commands of key pairs: signing, verifying, public keys, and private keys in the files of others. */
-import type { EvidenceKind } from "../index.js";
+import { ageRecipient, type EvidenceKind } from "../index.js";
 import {
   fromPem,
   privateKeyFromJwk,
@@ -77,7 +77,7 @@ async function verify(input: CommandInput): Promise<Output> {
 async function publicKey(input: CommandInput): Promise<Output> {
   const { values, args } = input;
   const format = text(values, "format") ?? "pem";
-  if (format !== "pem" && format !== "jwk") throw usage("--format is pem or jwk");
+  if (!["pem", "jwk", "age"].includes(format)) throw usage("--format is pem, jwk or age");
   const version = count(values, "key-version");
   return using(input, async (keys) => {
     const found = await keys.publicKey(args[0]!, { version });
@@ -85,6 +85,7 @@ async function publicKey(input: CommandInput): Promise<Output> {
     const pem = toPem("PUBLIC KEY", publicKeyToSpki(found));
     const { key, algorithm } = found;
     const result = { key, version: found.version, algorithm, jwk, pem };
+    if (format === "age") return { result, text: await ageRecipient(found) };
     return { result, text: format === "pem" ? pem.trimEnd() : JSON.stringify(jwk) };
   });
 }
@@ -184,7 +185,7 @@ export const PAIR_COMMANDS = {
     about: "print the public half of a pair's version",
     options: {
       ...VERSION_OPTION,
-      format: { type: "string", about: "pem (SubjectPublicKeyInfo, the default) or jwk" },
+      format: { type: "string", about: "pem (SubjectPublicKeyInfo, the default), jwk, or age: a recipient" },
     },
     run: publicKey,
   },

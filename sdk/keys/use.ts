@@ -25,6 +25,8 @@ export const USE_KINDS = {
 /** A use that the state alone does not permit: what the caller brings, and when the version was suspended. */
 export interface ExceptionalUse extends UseException {
   suspendedAt?: number | undefined;
+  /** What the usage is here, where it isn't what it is in general. */
+  kind?: UseKind | undefined;
 }
 
 /** @throws {KeyloomError} `KEY_NOT_USABLE` with a typed reason, or `KEY_DESTROYED` */
@@ -34,7 +36,7 @@ export function requireUsable(
   usage: Usage,
   time: number,
   policy: UsePolicy,
-  { suspendedAt, ...exception }: ExceptionalUse = {},
+  { suspendedAt, kind = USE_KINDS[usage], ...exception }: ExceptionalUse = {},
 ): Extract<Permit, { allowed: true }> {
   const { state, dates } = version;
   const permit = permits(
@@ -45,7 +47,7 @@ export function requireUsable(
       usages: ownUsages(record.algorithm, record.usages),
       suspendedAt,
     },
-    { kind: USE_KINDS[usage], usage: USAGES[usage], ...exception },
+    { kind, usage: USAGES[usage], ...exception },
     time,
     policy,
   );

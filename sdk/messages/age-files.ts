@@ -22,6 +22,7 @@ import {
   parseRecipients,
   parseX25519Stanza,
   recipientOf,
+  recipientOfPublicKey,
   unwrapX25519Stanza,
   wrapX25519Stanza,
 } from "./age/x25519.js";
@@ -203,11 +204,14 @@ export async function generateAgeIdentity(): Promise<{ identity: string; recipie
 }
 
 /**
- * The recipient `age1…` that belongs to an identity.
+ * The recipient `age1…` that belongs to an identity, or to a managed X25519 pair: what `publicKey` gives of it.
  *
  * @throws {KeyloomError} `MESSAGE_INVALID_IDENTITY`
  */
-export async function ageRecipient(identity: AgeIdentity): Promise<string> {
+export async function ageRecipient(
+  identity: AgeIdentity | { algorithm: string; raw: Uint8Array },
+): Promise<string> {
+  if (typeof identity === "object" && "raw" in identity) return recipientOfPublicKey(identity);
   const vault = await sharedVault();
   const handle = importIdentity(vault, identity);
   try {

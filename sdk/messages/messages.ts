@@ -16,9 +16,10 @@ import type { StoredKey } from "../keys/reads.js";
 import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
 import type { AgeSource } from "./age/byte-source.js";
 import { decryptAgeStream, encryptAgeStream } from "./age/file.js";
-import { MAX_STANZAS } from "./age/header.js";
+import { MAX_STANZAS, type Stanza } from "./age/header.js";
 import { parseManagedKeyStanza, unwrapManagedKeyStanza, wrapManagedKeyStanza } from "./age/stanza.js";
 import { parseRecipients, wrapX25519Stanza } from "./age/x25519.js";
+import { isIdentity, unwrapWithIdentity } from "./managed-identity.js";
 import { openEnvelope, parseEnvelope, sealEnvelope } from "./envelope.js";
 
 export interface MessageOptions {
@@ -41,11 +42,16 @@ function aadOf(options: MessageOptions): Uint8Array {
   return aad;
 }
 
-/** The number of the current version, allowed to encrypt now. */
-function encrypting(context: StoreContext, { record }: StoredKey): { version: number; decision: Decision } {
+/** The current version, allowed to encrypt now. @param usage - `agree`: to its public half */
+function encrypting(
+  context: StoreContext,
+  { record }: StoredKey,
+  usage: "encrypt" | "agree" = "encrypt",
+): { version: number; publicKey: Uint8Array | undefined; decision: Decision } {
   const decision = authorize(context, "encrypt", record.owner);
   const time = commandTime(context, record.time);
-  return { version: currentVersion(record, "encrypt", time, usePolicy(decision)).version, decision };
+  const { version, publicKey } = currentVersion(record, usage, time, usePolicy(decision));
+  return { version, publicKey, decision };
 }
 
 /** Runs `use` with the handle of a version that may decrypt now. `use` is synchronous. */
@@ -204,14 +210,21 @@ export function encryptStream(
       armor: options.armor,
       random: (length) => randomBytes(context.random, length),
       stanzas: async (fileKey) => {
-        const { stored, decided } = await decide(context, reference, (key) => encrypting(context, key));
-        const { version, decision } = decided;
+        const { stored, decided } = await decide(context, reference, (key) =>
+          encrypting(context, key, isIdentity(key.record) ? "agree" : "encrypt"),
+        );
+        const { version, decision, publicKey } = decided;
         requireUncountedBytes(stored, version);
         await context.usage.spend(context, stored, version, "encrypt", { operations: 1, bytes: 0 });
-        const wrapped = await context.ring.use(stored, version, (handle) => [
-          wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
-          ...recipients.map((recipient) => wrapX25519Stanza(context.vault, recipient, fileKey)),
-        ]);
+        const toOthers = (others: readonly Uint8Array[]): Stanza[] =>
+          others.map((recipient) => wrapX25519Stanza(context.vault, recipient, fileKey));
+        const wrapped =
+          publicKey !== undefined
+            ? toOthers([publicKey, ...recipients])
+            : await context.ring.use(stored, version, (handle) => [
+                wrapManagedKeyStanza(context.vault, handle, stored.record.id, version, fileKey),
+                ...toOthers(recipients),
+              ]);
         await context.uses.record(context, stored.record, version, "encrypt", decision);
         return wrapped;
       },
@@ -232,12 +245,13 @@ function requireUncountedBytes({ record }: StoredKey, version: number): void {
 }
 
 /**
- * Decrypts an age v1 file, armored or not, that names a managed key of this store. Chunks leave once authenticated; that nothing
+ * Decrypts an age v1 file, armored or not, that names a managed key of this store, or that is encrypted to the pair `identity`. Chunks leave once authenticated; that nothing
  * is missing is known only at the end of the stream.
  */
 export function decryptStream(
   context: StoreContext,
   source: AgeSource,
+  { identity }: { identity?: string | undefined },
   requireOpen: () => void,
 ): ReadableStream<Uint8Array> {
   return decryptAgeStream(
@@ -245,6 +259,7 @@ export function decryptStream(
       vault: context.vault,
       requireOpen,
       unwrapFileKey: async (stanzas) => {
+        if (identity !== undefined) return unwrapWithIdentity(context, identity, stanzas);
         for (const candidate of stanzas) {
           const stanza = parseManagedKeyStanza(candidate);
           if (stanza === null) continue;

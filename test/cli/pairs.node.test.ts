@@ -94,6 +94,18 @@ describe("a pair on the command line", () => {
     );
   });
 
+  it("of X25519 is a recipient of age, and opens what is encrypted to it", async () => {
+    await json("create", "box", "--algorithm", "X25519");
+    const { stdout: recipient } = await at.run("public-key", "box", "--format", "age");
+    expect(recipient).toMatch(/^age1[a-z0-9]{58}\n$/);
+    const argv = ["encrypt", at.path("message"), "-r", recipient.trim(), "-o", at.path("boxed.age")];
+    expect((await at.bare(argv)).code).toBe(EXIT_CODES.done);
+    expect((await at.run("decrypt", at.path("boxed.age"), "--key", "box", "-o", "-")).stdout).toBe("message");
+    await refused("denied", "MESSAGE_NO_MATCH", "decrypt", at.path("boxed.age"), "-o", "-");
+    await refused("usage", "CLI_USAGE", "decrypt", at.path("boxed.age"), "--key", "box", "--passphrase");
+    await refused("usage", "MESSAGE_INVALID_IDENTITY", "public-key", "k", "--format", "age");
+  });
+
   it("comes from a PEM, DER or JWK file of others, checked against its public key", async () => {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     await writeFile(at.path("theirs.sig"), sign(null, Buffer.from("message"), privateKey));

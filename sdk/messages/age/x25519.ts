@@ -61,6 +61,12 @@ export function recipientOf(vault: Vault, identity: Handle): string {
   return encodeBech32(RECIPIENT, vault.publicKey(identity));
 }
 
+/** @throws {KeyloomError} `MESSAGE_INVALID_IDENTITY` for a public key of another algorithm */
+export function recipientOfPublicKey({ algorithm, raw }: { algorithm: string; raw: Uint8Array }): string {
+  if (algorithm === "X25519" && raw.length === 32) return encodeBech32(RECIPIENT, raw);
+  throw new KeyloomError("MESSAGE_INVALID_IDENTITY", { message: "only X25519 keys are recipients of age" });
+}
+
 /** A new identity, as text: it leaves the vault. */
 export function generateIdentity(vault: Vault): { identity: string; recipient: string } {
   const handle = vault.generate(identityTemplate(true));
