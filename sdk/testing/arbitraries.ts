@@ -50,6 +50,7 @@ export function arbitraries(fc: FastCheck): Arbitraries {
       wrapped: fc.boolean(),
       imported: fc.boolean(),
       limit: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined, freq: 2 }),
+      audit: fc.option(fc.constantFrom("counted", "each"), { nil: undefined, freq: 2 }),
     });
 
   const keyOptions = (now: number | Date): Arbitrary<CreateKeyOptions> =>
@@ -66,7 +67,7 @@ export function arbitraries(fc: FastCheck): Arbitraries {
         exportable: fc.boolean(),
         shape: keyShape(),
       })
-      .map(({ shape: { activation, gaps, limit }, ...options }) => {
+      .map(({ shape: { activation, gaps, limit, audit }, ...options }) => {
         let at = Number(now) + Math.max(0, activation ?? 0);
         const begins = typeof activation === "number" ? new Date(at) : activation;
         const [processStart, protectStop, deactivation] = gaps.map((by) =>
@@ -81,6 +82,7 @@ export function arbitraries(fc: FastCheck): Arbitraries {
           protectStop,
           deactivation,
           limits,
+          audit,
         };
       });
 

@@ -98,6 +98,7 @@ const AUDIT: readonly Prefix[] = ["auditWriters", "auditHead", "auditIntake"];
 const TRACES: Partial<Record<Act["do"], readonly Prefix[]>> = {
   encrypt: ["usage"],
   sweep: ["mark", "epoch", "job"],
+  "confirm-clock": ["mark", "epoch"],
   "deactivate-all": ["job"],
   "destroy-all": ["job"],
 };
@@ -108,6 +109,12 @@ interface Message {
   key: string;
   index: number;
   sealed: Uint8Array;
+}
+
+/** How many were made, and how many failed: those may be in the audit or not. */
+interface Uses {
+  made: number;
+  failed: number;
 }
 
 interface StoredEntry {
@@ -163,6 +170,9 @@ class HistoryRun {
   /** With a freshness: what the store was, from which monotonic time on, and who brought it about. */
   readonly #past: { since: number; by: Actor | null; models: readonly ModelStore[] }[] = [];
   readonly #messages: Message[] = [];
+  /** Uses of each key, by their operation. */
+  readonly #uses = new Map<string, Uses>();
+  #crashed = false;
   /** How often each version with a limit has protected. */
   readonly #used = new Map<string, number>();
   #opened = 0;
@@ -204,18 +214,47 @@ class HistoryRun {
     for (const { keys } of this.#actors) await keys.close();
     const keys = await this.#manager(this.#open(), 0);
     await this.#observe(keys);
+    await this.#checkAudit(keys);
     for (const name of this.#names()) await this.#decrypt(keys, name, null);
-    const counted: Record<string, number> = {};
-    for await (const { operation, count } of keys.audit()) {
-      // Uses that are counted stand in the log when they are written, many at a time.
-      if (operation !== undefined && count === undefined && !UPKEEP.includes(operation))
-        counted[operation] = (counted[operation] ?? 0) + 1;
-    }
-    const told = (events: object): string => JSON.stringify(Object.entries(events).sort());
-    this.#narrow((model) => told(model.events), told(counted), "the audit");
     await keys.close();
     if (this.#history.freshness > 0) await this.#witness.close();
     await this.#reader.close();
+  }
+
+  /** Every change is in the audit once, and uses as each key asks for it. */
+  async #checkAudit(keys: KeyManager): Promise<void> {
+    const counted: Record<string, number> = {};
+    const used = new Map<string, number>();
+    for await (const { operation, keys: subjects, count } of keys.audit()) {
+      if (operation === undefined || UPKEEP.includes(operation)) continue;
+      const name = `${subjects?.[0]?.key}/${operation}`;
+      // Of uses an event says how many it stands for.
+      if (count === undefined) counted[operation] = (counted[operation] ?? 0) + 1;
+      else used.set(name, (used.get(name) ?? 0) + count);
+    }
+    const told = (events: object): string => JSON.stringify(Object.entries(events).sort());
+    this.#narrow((model) => told(model.events), told(counted), "the audit");
+    for (const [name, { made, failed }] of this.#uses) {
+      const [key, operation] = name.split("/") as [string, string];
+      const shown = await keys.get(key);
+      if (shown === null) continue;
+      const { id, audit } = shown;
+      const found = used.get(`${id}/${operation}`) ?? 0;
+      const most = audit === "none" ? 0 : made + failed;
+      // What is counted and not yet written is lost in a crash.
+      const least = audit === "none" || (audit === "counted" && this.#crashed) ? 0 : made;
+      if (found < least || found > most)
+        this.#fail(
+          `${operation} of ${key} (${audit}): ${made} made, ${failed} failed, ${found} in the audit`,
+        );
+    }
+  }
+
+  #countUse(name: string, code: string): void {
+    const uses = this.#uses.get(name) ?? { made: 0, failed: 0 };
+    this.#uses.set(name, uses);
+    if (code === "no error") uses.made++;
+    else if (STORAGE_FAILURES.includes(code)) uses.failed++;
   }
 
   #fail(message: string): never {
@@ -253,7 +292,8 @@ class HistoryRun {
   }
 
   async #restart(actor: Actor, crash: boolean): Promise<void> {
-    if (!crash) await this.#actors[actor]!.keys.close();
+    if (crash) this.#crashed = true;
+    else await this.#actors[actor]!.keys.close();
     this.#unsettled[actor] = false;
     await this.#reopen(actor);
     if (this.#history.freshness > 0) this.#remember(actor);
@@ -420,6 +460,7 @@ class HistoryRun {
     const { keys } = this.#actors[actor]!;
     const now = this.#clock.now();
     const { code, reason, value } = await ended(() => keys.encrypt(key, PLAINTEXT));
+    this.#countUse(`${key}/encrypt`, code);
     const currentOf = (model: ModelStore): number | null =>
       model.keys.has(key) ? model.key(key).current(model.timeOf(key, now)) : null;
     const believed = this.#believed(actor);
@@ -479,6 +520,7 @@ class HistoryRun {
     const messages = this.#messages.filter((message) => message.key === key).slice(-MAX_OPENED);
     for (const { index, sealed } of messages) {
       const { code, value } = await ended(() => keys.decrypt(sealed));
+      this.#countUse(`${key}/decrypt`, code);
       if (struck() && STORAGE_FAILURES.includes(code)) return code;
       if (code === "no error" && !samePlaintext(value)) this.#fail("decrypt returned other bytes");
       this.#agree(
@@ -628,6 +670,7 @@ function change(keys: KeyManager, step: ChangeStep, now: number): PromiseLike<un
         protectStop: date(protectStop),
         deactivation: date(deactivation),
         limits: shape.limit === undefined ? undefined : { operations: shape.limit },
+        audit: shape.audit,
       } as const;
       return shape.imported ? keys.import(new Uint8Array(32).fill(3), options) : keys.create(options);
     }

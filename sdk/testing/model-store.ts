@@ -35,6 +35,8 @@ export interface KeyShape {
   imported: boolean;
   /** How many operations each version may protect. */
   limit?: number | undefined;
+  /** Which uses are audited. Default: what has a limit is counted, other uses are not. */
+  audit?: "counted" | "each" | undefined;
 }
 
 /** A command that changes a key. `pick` chooses a version; it is taken modulo their number. */

@@ -1,4 +1,4 @@
-/** Random histories of two managers on one store, beside the reference model; many more of them in `histories.slow.test.ts`. */
+/** Random histories of two managers on one store, beside the reference model; 20,000 of them in the slow suite. */
 import fc from "fast-check";
 import { it } from "vitest";
 import { arbitraries, runHistory } from "../../sdk/testing/index.js";

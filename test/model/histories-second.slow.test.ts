@@ -1,0 +1,3 @@
+import { manyHistories } from "./many-histories.js";
+
+manyHistories(1);
