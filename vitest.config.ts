@@ -86,9 +86,17 @@ function wantsChromium(args: readonly string[]): boolean {
 }
 
 export default defineConfig(async () => ({
-  // The guide's adapter is written as a user writes it.
+  // The guide's adapter and the example application are written as a user writes them.
   resolve: {
-    alias: { "keyloom/storage/adapter": fileURLToPath(new URL("sdk/storage/authoring.ts", import.meta.url)) },
+    alias: Object.entries({
+      keyloom: "sdk/index.ts",
+      "keyloom/storage/adapter": "sdk/storage/authoring.ts",
+      "keyloom/storage/memory": "sdk/storage/memory.ts",
+      "keyloom/testing": "sdk/testing/index.ts",
+    }).map(([name, file]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(file, import.meta.url)),
+    })),
   },
   test: {
     globalSetup: ["test/global-setup.ts"],
