@@ -5,9 +5,11 @@
 import type fastCheck from "fast-check";
 import type { CreateKeyOptions } from "../index.js";
 import { FAULTS } from "../storage/faulty.js";
+import type { Policy } from "../policy/model.js";
 import type { Act, Actor, FaultPlan, History, HistoryStep } from "./histories.js";
 import { MODEL_DATES } from "./model.js";
 import { MODEL_REASONS, type ChangeStep, type KeyShape } from "./model-store.js";
+import { policyArbitrary, type PolicyNames } from "./policies.js";
 
 type FastCheck = typeof fastCheck;
 type Arbitrary<T> = fastCheck.Arbitrary<T>;
@@ -24,6 +26,8 @@ export interface HistoryConstraints {
 export interface Arbitraries {
   /** Options of a key that `create` takes as they are, without a name: dates in their order, around `now`. */
   keyOptions(now: number | Date): Arbitrary<CreateKeyOptions>;
+  /** A policy that may be stored. */
+  policy(names?: PolicyNames): Arbitrary<Policy>;
   /** How a key of a history is made. */
   keyShape(): Arbitrary<KeyShape>;
   /** A history for `runHistory`. */
@@ -176,5 +180,6 @@ export function arbitraries(fc: FastCheck): Arbitraries {
     });
   };
 
-  return { keyOptions, keyShape, history };
+  const policy = (names?: PolicyNames): Arbitrary<Policy> => policyArbitrary(fc, names);
+  return { keyOptions, policy, keyShape, history };
 }

@@ -6,6 +6,7 @@ export { seededRandom } from "./random.js";
 export type { Clock } from "../foundation/clock.js";
 export type { RandomSource } from "../foundation/random.js";
 export { arbitraries, type Arbitraries, type HistoryConstraints } from "./arbitraries.js";
+export type { PolicyNames } from "./policies.js";
 export {
   HistoryMismatch,
   historyText,
