@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ALGORITHMS } from "../../sdk/crypto/algorithms.js";
-import { STATE_NAMES, type KeyManager } from "../../sdk/index.js";
+import { STATE_NAMES, type Commit, type KeyManager, type StorageAdapter } from "../../sdk/index.js";
 import { checkPolicy } from "../../sdk/policy/check.js";
 import { EFFECTS, OPERATION_NAMES } from "../../sdk/policy/model.js";
 import {
@@ -13,7 +13,6 @@ import {
   type HistoryStep,
 } from "../../sdk/testing/index.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
-import type { Commit, StorageAdapter } from "../../sdk/index.js";
 import { codeOf, openMemory } from "../flows/support.js";
 
 const { keyOptions, policy, history } = arbitraries(fc);
