@@ -39,7 +39,7 @@ async function verify(input: CommandInput): Promise<Output> {
 }
 
 async function noteIn({ io }: CommandInput, path: string): Promise<string> {
-  const bytes = await readWhole(io, path, MAX_CHECKPOINT);
+  const bytes = await readWhole(io, path, MAX_CHECKPOINT, "checkpoint");
   return new TextDecoder().decode(bytes);
 }
 

@@ -49,7 +49,11 @@ export class UsageLedger {
     if (!covers(stock, limits, need)) {
       // One after the other: near the limit two reservations would take what one of them needs.
       const run = this.#queue.then(async () => {
-        if (!covers(stock, limits, need)) await this.#reserve(context, stock, limits, operation, need);
+        if (!covers(stock, limits, need)) {
+          // What can't be opened spends nothing: a use that is refused leaves no trace.
+          await context.ring.use(stored, version, () => undefined);
+          await this.#reserve(context, stock, limits, operation, need);
+        }
         take(stock, limits, need);
       });
       this.#queue = run.catch(() => undefined);

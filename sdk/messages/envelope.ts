@@ -30,6 +30,16 @@ export interface ParsedEnvelope {
   readonly sealed: Uint8Array;
 }
 
+/** @throws {KeyloomError} `MESSAGE_TOO_LARGE` for more than 1 MiB */
+export function requireEnvelopeSize({ length }: Uint8Array): void {
+  if (length <= MAX_ENVELOPE_PLAINTEXT) return;
+  throw new KeyloomError("MESSAGE_TOO_LARGE", {
+    message: `a message has at most ${MAX_ENVELOPE_PLAINTEXT} bytes; use encryptStream for longer data`,
+    length,
+    limit: MAX_ENVELOPE_PLAINTEXT,
+  });
+}
+
 /**
  * Seals a short message under one version of a managed key.
  *
@@ -50,13 +60,7 @@ export function sealEnvelope(
   plaintext: Uint8Array,
   aad: Uint8Array,
 ): Uint8Array {
-  if (plaintext.length > MAX_ENVELOPE_PLAINTEXT) {
-    throw new KeyloomError("MESSAGE_TOO_LARGE", {
-      message: `a message has at most ${MAX_ENVELOPE_PLAINTEXT} bytes; use encryptStream for longer data`,
-      length: plaintext.length,
-      limit: MAX_ENVELOPE_PLAINTEXT,
-    });
-  }
+  requireEnvelopeSize(plaintext);
   const associated = new Uint8Array(ENVELOPE_HEADER_LENGTH + aad.length);
   associated[0] = FORMAT;
   associated.set(keyId, ID_AT);

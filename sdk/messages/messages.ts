@@ -20,7 +20,7 @@ import { MAX_STANZAS, type Stanza } from "./age/header.js";
 import { parseManagedKeyStanza, unwrapManagedKeyStanza, wrapManagedKeyStanza } from "./age/stanza.js";
 import { parseRecipients, wrapX25519Stanza } from "./age/x25519.js";
 import { isIdentity, unwrapWithIdentity } from "./managed-identity.js";
-import { openEnvelope, parseEnvelope, sealEnvelope } from "./envelope.js";
+import { openEnvelope, parseEnvelope, requireEnvelopeSize, sealEnvelope } from "./envelope.js";
 
 export interface MessageOptions {
   /** Associated data: bound to the message, not stored in it. The same bytes are needed to open it. */
@@ -84,6 +84,7 @@ export async function encryptMessage(
   options: MessageOptions,
 ): Promise<Uint8Array> {
   requireBytes(plaintext, "plaintext");
+  requireEnvelopeSize(plaintext);
   const aad = aadOf(options);
   const { stored, decided } = await decide(context, reference, (key) => encrypting(context, key));
   const { version, decision } = decided;

@@ -52,6 +52,24 @@ describe("a limit of operations", () => {
     expect((await keys.usage("kek", 2)).operations).toBeGreaterThanOrEqual(62);
   });
 
+  // Uses were reserved before it was known whether they could be made.
+  it("is not touched by a use that is refused", async () => {
+    const { keys, space, clock } = await openMemory();
+    await keys.create({ name: "kek", ...KEK });
+    await keys.create({
+      name: "k",
+      algorithm: AEAD,
+      under: "kek",
+      limits: { operations: 10, bytes: 2 ** 30 },
+    });
+    const fresh = (await openMemory({ space, clock, seed: 3 })).keys;
+    expect(await codeOf(fresh.encrypt("k", new Uint8Array(2 ** 20 + 1)))).toBe("MESSAGE_TOO_LARGE");
+    await keys.suspend("kek");
+    expect(await codeOf(fresh.encrypt("k", text("x")))).toBe("KEY_NOT_USABLE");
+    expect(await fresh.usage("k", 1)).toEqual({ operations: 0, bytes: 0 });
+    expect(await auditOperations(keys)).not.toContain("reserve-usage");
+  });
+
   it("that makes no sense is refused", async () => {
     const { keys } = await openMemory();
     for (const limits of [{}, { operations: 0 }, { bytes: -1 }, { operations: 1.5 }, { bytes: 2 ** 60 }])
