@@ -8,11 +8,13 @@ export type {
   DestroyOutcome,
   DueDates,
   DueOptions,
+  EntityReference,
   ImportOptions,
   KeyPage,
   KeyReference,
   ListOptions,
   OpenOptions,
+  ReportOptions,
   RevokeAllOptions,
   RevokeOptions,
   RevokeReasonOptions,
@@ -28,6 +30,25 @@ export type { Usage as SpentUsage, UsageLimits } from "./lifecycle/limits.js";
 export { CRYPTOPERIOD_NAMES } from "./lifecycle/cryptoperiods.js";
 export type { Cryptoperiod } from "./lifecycle/cryptoperiods.js";
 export type { Invalidity, Validity } from "./lifecycle/valid-at.js";
+export { OPERATION_NAMES } from "./policy/model.js";
+export type {
+  ApprovableOperation,
+  Effect,
+  Grant,
+  Operation,
+  Policy,
+  PolicyRule,
+  StrengthRules,
+  TimeWindow,
+} from "./policy/model.js";
+export { POLICY_TEMPLATES } from "./policy/templates.js";
+export type { PolicyVersion, ProposalInfo } from "./governance/view.js";
+export type { ProposedRequest } from "./governance/requests.js";
+export type { ApprovalOption, ApproveOptions, ProposeOptions } from "./commands/approve.js";
+export type { EntityInfo } from "./entities/view.js";
+export type { GovernOptions, RegisterOptions } from "./commands/govern.js";
+export { FINDING_NAMES } from "./maintenance/report.js";
+export type { Finding, ReportEntry } from "./maintenance/report.js";
 export { Job } from "./commands/jobs.js";
 export type { JobOptions, JobProgress } from "./commands/jobs.js";
 export type { CreateManySummary } from "./commands/create-many.js";

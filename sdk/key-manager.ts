@@ -22,8 +22,14 @@ import {
 import type { EvidenceKind } from "./lifecycle/permits.js";
 import type { Usage } from "./lifecycle/limits.js";
 import { validAt, type Validity } from "./lifecycle/valid-at.js";
-import type { Principal } from "./policy/model.js";
+import type { Policy, Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
+import { listEntities } from "./entities/record.js";
+import { viewOfEntity, type EntityInfo } from "./entities/view.js";
+import { readPolicies } from "./governance/policy-record.js";
+import { listProposals, type Proposal } from "./governance/proposal-record.js";
+import type { ProposedRequest } from "./governance/requests.js";
+import { viewOfPolicy, viewOfProposal, type PolicyVersion, type ProposalInfo } from "./governance/view.js";
 import { checkTags } from "./keys/names.js";
 import type { Revocation } from "./keys/versions.js";
 import { KeyRing } from "./keys/keyring.js";
@@ -66,8 +72,24 @@ import {
 } from "./commands/signatures.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
-import { authorize, commandTime, type StoreContext } from "./commands/execute.js";
+import {
+  approve,
+  propose,
+  withApproval,
+  type ApprovalOption,
+  type ApproveOptions,
+  type ProposeOptions,
+} from "./commands/approve.js";
+import { Authority } from "./commands/authority.js";
+import { authorize, commandTime, decide, type StoreContext } from "./commands/execute.js";
 import { exportCleartext } from "./commands/export.js";
+import {
+  registerEntity,
+  revokeEntity,
+  setPolicy,
+  type GovernOptions,
+  type RegisterOptions,
+} from "./commands/govern.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
 import type { AuditCheckpoint } from "./commands/checkpoint.js";
@@ -83,7 +105,7 @@ import { UsageLedger } from "./commands/usage.js";
 import { UseAudit } from "./commands/use-audit.js";
 import { changeAll, setArchived } from "./commands/whole-key.js";
 import type { UnlockMethod } from "./unlock/methods.js";
-import { openStore } from "./unlock/open-store.js";
+import { openStore, readSlots } from "./unlock/open-store.js";
 import {
   decryptMessage,
   decryptStream,
@@ -96,6 +118,7 @@ import {
   type RecoverOptions,
 } from "./messages/messages.js";
 import type { AgeSource } from "./messages/age/byte-source.js";
+import { report, type ReportEntry } from "./maintenance/report.js";
 import { rewrapKey, type RewrapSummary } from "./rotation/rewrap.js";
 import { rotateKey, type RotateOptions } from "./rotation/rotate.js";
 
@@ -116,6 +139,8 @@ export interface OpenOptions {
    * the store at every use.
    */
   freshness?: number | undefined;
+  /** The id of a registered entity: the manager acts as it. Default: as the store's owner. See `as`. */
+  as?: string | undefined;
   /** `kmip-2.1`: only the transitions that KMIP numbers: no suspending, and what follows from it. */
   profile?: Profile | undefined;
 }
@@ -161,7 +186,7 @@ export interface RevokeReasonOptions {
   occurrence?: Date | undefined;
 }
 
-export interface RevokeOptions extends RevokeReasonOptions, VersionOption {}
+export interface RevokeOptions extends RevokeReasonOptions, VersionOption, ApprovalOption {}
 
 export interface RevokeAllOptions extends RevokeReasonOptions, AllVersionsOption {}
 
@@ -217,7 +242,14 @@ export interface DueDates {
 
 /** So many audit entries of its own wait before a manager moves them to the log. */
 const SEQUENCE_AT = 256;
+export interface ReportOptions {
+  /** How many days ahead a date counts as due. Default 30. */
+  withinDays?: number | undefined;
+}
+
 const DEFAULT_PAGE = 100;
+const DAY_MS = 86_400_000;
+const MAX_WITHIN_DAYS = 36_525;
 const DEFAULT_FRESHNESS_MS = 1000;
 /** Of the core's 1024 slots, at most so many hold cached keys; the rest is for keys in flight. Streams may take more. */
 const CACHED_HANDLES = 768;
@@ -265,6 +297,19 @@ export interface Service {
 
 /** @throws {KeyloomError} `STORE_CLOSED` */
 export let serviceOf: (keys: KeyManager) => Service;
+/** An entity by its id (a UUID), or as the object that another call returned. */
+export type EntityReference = string | { readonly id: string };
+
+function entityOf(entity: EntityReference): Id {
+  const id = typeof entity === "string" ? entity : entity?.id;
+  if (typeof id !== "string") throw new TypeError("an entity is named by its id or by an object that has it");
+  if (isIdText(id)) return parseId(id);
+  throw new KeyloomError("ENTITY_NOT_FOUND", { message: "an entity's id is a lower-case UUID" });
+}
+
+/** At most so many versions of the policy are shown. */
+const MAX_POLICIES = 100;
+const MAX_PROPOSALS = 100;
 
 /** An open store: everything that can be done with its keys. */
 export class KeyManager {
@@ -278,6 +323,8 @@ export class KeyManager {
 
   readonly #context: StoreContext;
   readonly #core: Core;
+  /** The manager that was opened, where this one acts as another entity: what is open, running and closed is its. */
+  readonly #base: KeyManager;
   readonly #running = new Set<Job<unknown>>();
   /** Set by `close`: settled once everything is closed. */
   #closing: Promise<void> | null = null;
@@ -289,8 +336,9 @@ export class KeyManager {
   #sequencedAt = 0;
 
   /** @internal Managers are made by `open`. */
-  constructor(core: Core, context: StoreContext) {
+  constructor(core: Core, context: StoreContext, base?: KeyManager) {
     this.#core = core;
+    this.#base = base ?? this;
     this.#context = context;
   }
 
@@ -359,8 +407,16 @@ export class KeyManager {
    * @returns yours to wipe
    * @throws {KeyloomError} `CORE_NOT_EXPORTABLE` unless the key was made exportable; `KEY_NOT_FOUND`, `KEY_NOT_USABLE`
    */
-  exportInsecureCleartext(key: KeyReference, options: VersionOption = {}): Promise<Uint8Array> {
-    return this.#use((context) => exportCleartext(context, referenceOf(key), options.version));
+  exportInsecureCleartext(
+    key: KeyReference,
+    options: VersionOption & ApprovalOption = {},
+  ): Promise<Uint8Array> {
+    const [reference, { version }] = [referenceOf(key), options];
+    return this.#approved(
+      options,
+      () => ({ operation: "export", key: reference, version }),
+      (context, exact = version) => exportCleartext(context, reference, exact),
+    );
   }
 
   /**
@@ -372,7 +428,7 @@ export class KeyManager {
   usage(key: KeyReference, version: number): Promise<Usage> {
     return this.#use(async (context) => {
       const { record } = await context.ring.require(referenceOf(key));
-      authorize(context, "read", record.owner);
+      authorize(context, "read", record);
       requireVersion(record, version);
       return (await readUsage(context.storage, context.records, record.id, version)).spent;
     });
@@ -395,7 +451,7 @@ export class KeyManager {
     return this.#use(async (context) => {
       const given = evidenceOf({ kind: evidence, time })!;
       const { record } = await readForChange(context, referenceOf(key));
-      authorize(context, "read", record.owner);
+      authorize(context, "read", record);
       if (given.time > commandTime(context, record.time)) {
         throw new KeyloomError("KEY_INVALID_OPTION", { message: "nobody knows yet: the time lies ahead" });
       }
@@ -409,7 +465,7 @@ export class KeyManager {
     return this.#use(async (context) => {
       const stored = await context.ring.lookup(referenceOf(key));
       if (stored === null) return null;
-      authorize(context, "read", stored.record.owner);
+      authorize(context, "read", stored.record);
       return this.#view(stored);
     });
   }
@@ -425,7 +481,7 @@ export class KeyManager {
   }
 
   async #list(context: StoreContext, options: ListOptions): Promise<KeyPage> {
-    authorize(context, "read", null);
+    await context.ring.refresh();
     const { tag, state, under, owner, algorithm, archived, exposed, cursor } = options;
     const wrapping =
       under === undefined ? undefined : (await context.ring.require(referenceOf(under))).record;
@@ -446,7 +502,7 @@ export class KeyManager {
         : decodeCursor(bytesOfCursor(cursor), filter, sha256);
     const page = await listKeys(storage, records, filter, position, options.limit ?? DEFAULT_PAGE);
     return {
-      keys: page.keys.map(({ record }) => viewOfKey(record, position.time)),
+      keys: page.keys.filter(mayRead(context)).map(({ record }) => viewOfKey(record, position.time)),
       cursor: page.next === null ? null : toHex(encodeCursor(page.next, filter, sha256)),
     };
   }
@@ -458,18 +514,16 @@ export class KeyManager {
    */
   due(options: DueOptions = {}): Promise<DueDates> {
     return this.#use(async (context) => {
-      authorize(context, "read", null);
+      await context.ring.refresh();
       const { storage, records } = context;
       const from = checkTime(options.from, "from") ?? 0;
       const until = checkTime(options.until, "until") ?? MAX_TIME;
       const after = options.cursor === undefined ? undefined : bytesOfCursor(options.cursor);
       const page = await listDue(storage, records, { from, until }, options.limit ?? DEFAULT_PAGE, after);
       return {
-        due: page.due.map(({ at, version, stored }) => ({
-          at: new Date(at),
-          version,
-          key: this.#view(stored),
-        })),
+        due: page.due
+          .filter(({ stored }) => mayRead(context)(stored))
+          .map(({ at, version, stored }) => ({ at: new Date(at), version, key: this.#view(stored) })),
         cursor: page.next === null ? null : toHex(page.next),
       };
     });
@@ -603,8 +657,13 @@ export class KeyManager {
   }
 
   /** Brings an archived key back. */
-  recover(key: KeyReference): Promise<Key> {
-    return this.#viewOf((context) => setArchived(context, referenceOf(key), "recover"));
+  recover(key: KeyReference, options: ApprovalOption = {}): Promise<Key> {
+    const reference = referenceOf(key);
+    return this.#approved(
+      options,
+      () => ({ operation: "recover", key: reference }),
+      async (context) => this.#view(await setArchived(context, reference, "recover")),
+    );
   }
 
   /**
@@ -647,9 +706,12 @@ export class KeyManager {
     const revocation = revocationOf(options);
     const reference = referenceOf(key);
     if (!isForAll(options)) {
-      const { version } = options;
-      return this.#viewOf((context) =>
-        changeState(context, reference, { operation: "revoke", revocation }, version),
+      const { version, reason, occurrence } = options;
+      return this.#approved(
+        options,
+        () => ({ operation: "revoke", key: reference, version, reason, occurrence }),
+        async (context, exact = version) =>
+          this.#view(await changeState(context, reference, { operation: "revoke", revocation }, exact)),
       );
     }
     const context = this.#open();
@@ -729,10 +791,16 @@ export class KeyManager {
     options: DestroyOptions | DestroyAllOptions = {},
   ): Promise<DestroyOutcome> | Job<DestroyAllSummary> {
     if (!isForAll(options)) {
-      return this.#use(async (context) => {
-        const { stored, ...outcome } = await destroyVersion(context, referenceOf(key), options);
-        return { key: this.#view(stored), ...outcome };
-      });
+      const { version, cryptoShred } = options;
+      return this.#approved(
+        options,
+        () => ({ operation: "destroy", key: referenceOf(key), version, cryptoShred }),
+        async (context, exact = version) => {
+          const chosen = { version: exact, cryptoShred };
+          const { stored, ...outcome } = await destroyVersion(context, referenceOf(key), chosen);
+          return { key: this.#view(stored), ...outcome };
+        },
+      );
     }
     const context = this.#open();
     const reference = referenceOf(key);
@@ -746,14 +814,32 @@ export class KeyManager {
    * @throws {KeyloomError} `STORE_DAMAGED` where anything was changed, removed, put in or moved, at the latest at the end
    */
   async *audit(): AsyncGenerator<AuditEntry, void> {
-    const { AuditWalk, viewOfEntry } = await this.#use(auditLog);
+    const { AuditWalk, viewOfEntry } = await this.#use(auditorsLog);
     for await (const link of this.#steps(new AuditWalk(this.#open()).entries())) yield viewOfEntry(link);
+  }
+
+  /**
+   * What needs attention, of every key that may be read, oldest first: what is weaker than the policy in force demands, due,
+   * expired, exposed, over-used. What is destroyed needs none.
+   *
+   * @throws {KeyloomError} `KEY_INVALID_OPTION`
+   */
+  async *report({ withinDays = 30 }: ReportOptions = {}): AsyncGenerator<ReportEntry, void> {
+    if (!(Number.isInteger(withinDays) && withinDays >= 0 && withinDays <= MAX_WITHIN_DAYS)) {
+      throw new KeyloomError("KEY_INVALID_OPTION", {
+        message: `withinDays must be from 0 to ${MAX_WITHIN_DAYS}`,
+      });
+    }
+    const context = this.#open();
+    const { storage, vault, ring, storeId } = context;
+    const slots = (): ReturnType<typeof readSlots> => readSlots(storage, vault, ring.root.handle, storeId);
+    yield* this.#steps(report(context, withinDays * DAY_MS, slots));
   }
 
   /** The newest audit entries, newest first. Authentic, but neither chains nor log are walked: `audit` does that. */
   auditTail(limit = 20): Promise<AuditEntry[]> {
     return this.#use(async (context) => {
-      const { tailOfAudit, viewOfEntry } = await auditLog();
+      const { tailOfAudit, viewOfEntry } = await auditorsLog(context);
       return (await tailOfAudit(context, limit)).map(viewOfEntry);
     });
   }
@@ -794,6 +880,28 @@ export class KeyManager {
   }
 
   /**
+   * This manager, acting as a registered entity: what policy lets that entity do. The two share everything, and closing
+   * either closes both. Nobody is asked who they are: who unlocked the store hands such managers out. One that acts as an
+   * entity makes no others.
+   *
+   * @throws {KeyloomError} `ENTITY_NOT_FOUND`, also for a revoked one; `POLICY_DENIED` from a manager made this way
+   */
+  as(entity: EntityReference): Promise<KeyManager> {
+    return this.#use(async (context) => {
+      const id = entityOf(entity);
+      if (this.#base !== this) {
+        throw new KeyloomError("POLICY_DENIED", {
+          message: "only the manager that was opened acts as others",
+          rules: ["acts-as-an-entity"],
+        });
+      }
+      await context.authority.admit(id);
+      const principal: Principal = { entity: id, authenticated: "unlock" };
+      return new KeyManager(this.#core, { ...context, principal }, this);
+    });
+  }
+
+  /**
    * Proves that the entry at `index` stands in the log, by its latest checkpoint, or by a new one where that is older.
    *
    * @throws {KeyloomError} `AUDIT_ENTRY_NOT_FOUND`
@@ -823,12 +931,114 @@ export class KeyManager {
   }
 
   /**
+   * Puts a policy in force, for every process within its freshness.
+   *
+   * @throws {KeyloomError} `POLICY_INVALID`; `POLICY_LOCKOUT` where by the new one you could never set another
+   */
+  setPolicy(policy: Policy, options: GovernOptions & ApprovalOption = {}): Promise<PolicyVersion> {
+    return this.#approved(
+      options,
+      () => ({ operation: "set-policy", policy, force: options.force }),
+      async (context) => viewOfPolicy(await setPolicy(context, policy, options)),
+    );
+  }
+
+  /** The policies that were set, newest first, at most 100; the first is in force. Empty: the built-in one is. */
+  policies(): Promise<PolicyVersion[]> {
+    return this.#use(async (context) => {
+      await context.ring.refresh();
+      authorize(context, "read", null);
+      return (await readPolicies(context.storage, context.records, MAX_POLICIES)).map(viewOfPolicy);
+    });
+  }
+
+  /**
+   * Registers somebody who can act, and with a public key approve. Its roles are for good: for others, register anew.
+   *
+   * @throws {KeyloomError} `POLICY_INVALID`, also for a public key that is registered already
+   */
+  registerEntity(options: RegisterOptions & ApprovalOption): Promise<EntityInfo> {
+    return this.#approved(
+      options,
+      () => ({ ...options, operation: "register-entity" }),
+      async (context) => viewOfEntity(await registerEntity(context, options)),
+    );
+  }
+
+  /**
+   * Revokes an entity: it may nothing any more, its approvals don't count. Its keys stay.
+   *
+   * @throws {KeyloomError} `ENTITY_NOT_FOUND`, also for the owner; `POLICY_LOCKOUT` where nobody could change policy without it
+   */
+  revokeEntity(entity: EntityReference, options: GovernOptions & ApprovalOption = {}): Promise<EntityInfo> {
+    return this.#approved(
+      options,
+      () => ({ operation: "revoke-entity", entity: idToString(entityOf(entity)), force: options.force }),
+      async (context) => viewOfEntity(await revokeEntity(context, entityOf(entity), options)),
+    );
+  }
+
+  /**
+   * Proposes what policy permits only with approvals. Nothing happens by it: when enough of them are there, run the method
+   * itself with `approval`, and exactly the same arguments.
+   *
+   * @throws {KeyloomError} as that method for what can't be meant; `KEY_INVALID_OPTION` for an expiry out of range
+   */
+  propose(request: ProposedRequest, options: ProposeOptions = {}): Promise<ProposalInfo> {
+    return this.#use(async (context) => this.#proposal(await propose(context, request, options)));
+  }
+
+  /** Proposals, newest first, at most 100: open ones, and those that are spent or have expired. */
+  proposals(): Promise<ProposalInfo[]> {
+    return this.#use(async (context) => {
+      await context.ring.refresh();
+      authorize(context, "read", null);
+      const found = await listProposals(context.storage, context.records, MAX_PROPOSALS);
+      return found.map(({ proposal }) => this.#proposal(proposal));
+    });
+  }
+
+  /**
+   * Adds an approval: an entity's Ed25519 signature over the proposal's `toSign`, made wherever its key is. The signature says who
+   * approves, whoever brings it; it is verified now and when the proposal is spent.
+   *
+   * @throws {KeyloomError} `APPROVAL_INVALID`, `PROPOSAL_NOT_FOUND`, `PROPOSAL_SPENT`, `PROPOSAL_EXPIRED`
+   */
+  approve(proposal: string | { readonly id: string }, options: ApproveOptions): Promise<ProposalInfo> {
+    const id = typeof proposal === "string" ? proposal : proposal.id;
+    return this.#use(async (context) => this.#proposal(await approve(context, id, options)));
+  }
+
+  #proposal(proposal: Proposal): ProposalInfo {
+    const { storeId, sha256 } = this.#context;
+    return viewOfProposal(proposal, storeId, sha256);
+  }
+
+  #approved<T>(
+    options: ApprovalOption,
+    request: () => ProposedRequest,
+    run: (context: StoreContext, version?: number) => Promise<T>,
+  ): Promise<T> {
+    return this.#use((context) => withApproval(context, options, request, run));
+  }
+
+  /** Every entity, oldest first: the owner, and those registered, revoked ones too. */
+  entities(): Promise<EntityInfo[]> {
+    return this.#use(async (context) => {
+      await context.ring.refresh();
+      authorize(context, "read", null);
+      return (await listEntities(context.storage, context.records)).map(({ entity }) => viewOfEntity(entity));
+    });
+  }
+
+  /**
    * Cancels running jobs and waits for them and for calls under way, wipes every key from the core, closes the storage.
    * Streams that are still open, and new calls, fail with `STORE_CLOSED`. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    const base = this.#base;
+    base.#closing ??= base.#close();
+    return base.#closing;
   }
 
   async #close(): Promise<void> {
@@ -864,19 +1074,20 @@ export class KeyManager {
   }
 
   #open(): StoreContext {
-    if (this.#closing === null) return this.#context;
+    if (this.#base.#closing === null) return this.#context;
     throw new KeyloomError("STORE_CLOSED", { message: "this manager is closed" });
   }
 
   /** Runs what `close` waits for. */
   async #use<T>(run: (context: StoreContext) => Promise<T>): Promise<T> {
     const context = this.#open();
-    this.#uses++;
+    const base = this.#base;
+    base.#uses++;
     try {
       return await run(context);
     } finally {
-      if (--this.#uses === 0) this.#onIdle?.();
-      this.#sequenceIdly();
+      if (--base.#uses === 0) base.#onIdle?.();
+      base.#sequenceIdly();
     }
   }
 
@@ -916,11 +1127,12 @@ export class KeyManager {
     const job = new Job<S>(idToString(id), this.#context.clock, options.signal, (control) =>
       run(control, id),
     );
-    this.#running.add(job);
+    const base = this.#base;
+    base.#running.add(job);
     job
       .finally(() => {
-        this.#running.delete(job);
-        this.#sequenceIdly();
+        base.#running.delete(job);
+        base.#sequenceIdly();
       })
       .catch(() => undefined);
     return job;
@@ -930,6 +1142,17 @@ export class KeyManager {
 /** Loaded when it is first needed: a page that only encrypts does without. */
 function auditLog(): Promise<typeof import("./commands/audit-log.js")> {
   return import("./commands/audit-log.js");
+}
+
+/** Listings leave out what policy does not let the principal read. */
+function mayRead(context: StoreContext): (stored: StoredKey) => boolean {
+  return ({ record }) => decide(context, "read", record).allowed;
+}
+
+async function auditorsLog(context: StoreContext): ReturnType<typeof auditLog> {
+  await context.ring.refresh();
+  authorize(context, "audit", null);
+  return auditLog();
 }
 
 function bytesOfCursor(cursor: string): Uint8Array {
@@ -972,8 +1195,9 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       create: options.create ?? true,
     });
     const vault = evicting(core.vault, () => ring.evict());
-    const { records, root, owner, committer } = opened;
+    const { records, root, owner, committer, storeId } = opened;
     const mark = { time: opened.markTime };
+    const authority = new Authority({ storage, records, storeOwner: owner });
     const ring: KeyRing = new KeyRing({
       storage,
       vault,
@@ -982,10 +1206,13 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       clock,
       freshness,
       mark,
+      reload: () => authority.reload(),
       handleLimit: CACHED_HANDLES,
     });
     const principal: Principal = { entity: owner, authenticated: "unlock" };
-    return new KeyManager(core, {
+    await authority.reload();
+    const keys = new KeyManager(core, {
+      storeId,
       storage,
       vault,
       records,
@@ -999,11 +1226,13 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       ring,
       principal,
       storeOwner: owner,
+      authority,
       mark,
       transitions: { profile },
       usage: new UsageLedger(),
       uses: new UseAudit(),
     });
+    return options.as === undefined ? keys : await keys.as(options.as);
   } catch (error) {
     core?.vault.disposeAll();
     await storage.close().catch(() => undefined);

@@ -3,11 +3,14 @@ import {
   CRYPTOPERIOD_NAMES,
   decryptAge,
   encryptAge,
+  FINDING_NAMES,
   KeyloomError,
   REVOCATION_REASON_NAMES,
   STATE_NAMES,
   type Cryptoperiod,
+  type Finding,
   type KeyManager,
+  type ReportEntry,
   type RevocationReason,
   type State,
   type Key,
@@ -15,7 +18,7 @@ import {
 import { CARE } from "./care.js";
 import { conversion, using, withKey, type Command, type CommandInput, type Output } from "./command.js";
 import { decryptedName, encryptedName } from "./files.js";
-import { usage } from "./io.js";
+import { interrupted, usage } from "./io.js";
 import { withIdentities } from "./identities.js";
 import {
   commaSeparated,
@@ -33,7 +36,7 @@ import { KEY_FILE_OPTION, PAIR_COMMANDS, withKeyFile } from "./pairs.js";
 import { follow } from "./progress.js";
 import { filePassphrase } from "./secret.js";
 import { audit } from "./audit.js";
-import { dueTable, keyTable } from "./tables.js";
+import { dueTable, keyTable, reportTable } from "./tables.js";
 
 const ALL_VERSIONS_OPTION = {
   "all-versions": { type: "boolean", about: "every version of the key for which it is allowed" },
@@ -272,6 +275,24 @@ async function due(input: CommandInput): Promise<Output> {
   });
 }
 
+async function report(input: CommandInput): Promise<Output> {
+  const { io, values } = input;
+  const only = many(values, "finding") ?? FINDING_NAMES;
+  for (const finding of only) {
+    if (FINDING_NAMES.includes(finding as Finding)) continue;
+    throw usage(`--finding is one of ${FINDING_NAMES.join(", ")}`);
+  }
+  const withinDays = count(values, "within");
+  return using(input, async (keys) => {
+    const entries: ReportEntry[] = [];
+    for await (const entry of keys.report({ withinDays })) {
+      if (io.signal.aborted) throw interrupted(io.signal, "not all keys were looked at");
+      if (only.includes(entry.finding)) entries.push(entry);
+    }
+    return { result: { entries }, text: reportTable(entries) };
+  });
+}
+
 export const COMMANDS = {
   init: {
     args: [],
@@ -326,6 +347,20 @@ export const COMMANDS = {
       cursor: { type: "string", about: "go on where another page ended" },
     },
     run: due,
+  },
+
+  report: {
+    args: [],
+    about: "list what needs attention: out of policy, due, expired, exposed, over-used",
+    options: {
+      within: { type: "string", about: "how many days ahead a date counts as due; default 30" },
+      finding: {
+        type: "string",
+        multiple: true,
+        about: `only ${FINDING_NAMES.join(", ")}; may be given several times`,
+      },
+    },
+    run: report,
   },
 
   show: {

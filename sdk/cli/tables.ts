@@ -1,5 +1,5 @@
 /** Keys and audit entries as people read them. */
-import type { AuditEntry, DueDates, Key, KeyVersionInfo } from "../index.js";
+import type { AuditEntry, DueDates, Key, KeyVersionInfo, ReportEntry } from "../index.js";
 import { columns, safe } from "./io.js";
 
 function stateOf(key: Key): string {
@@ -64,6 +64,20 @@ export function dueTable(due: DueDates["due"]): string {
       safe(key.name ?? key.id),
       String(version),
       key.versions.find((row) => row.version === version)?.state ?? "-",
+    ]),
+  ]);
+}
+
+export function reportTable(entries: readonly ReportEntry[]): string {
+  if (entries.length === 0) return "nothing needs attention";
+  return columns([
+    ["FINDING", "KEY", "VERSION", "DATE", "DETAIL"],
+    ...entries.map(({ finding, key, slot, version, at, detail }) => [
+      finding,
+      key === undefined ? `root slot ${slot}` : safe(key.name ?? key.id),
+      String(version ?? "-"),
+      at?.toISOString() ?? "-",
+      detail,
     ]),
   ]);
 }

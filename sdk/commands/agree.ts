@@ -3,7 +3,7 @@ import { requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import type { StoredKey } from "../keys/reads.js";
-import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
+import { protectingVersion, requireUsable, requireVersion } from "../keys/use.js";
 import { keyspace } from "../storage/keyspace.js";
 import { readForChange } from "./change-state.js";
 import { createKey, type CheckedOptions, type CreateOptions } from "./create.js";
@@ -57,13 +57,10 @@ export async function agree(
     async begin() {
       const pair = await readForChange(context, reference);
       const { record } = pair;
-      const policy = usePolicy(authorize(context, "agree", record.owner));
       const time = commandTime(context, record.time);
-      const row =
-        version === undefined
-          ? currentVersion(record, "agree", time, policy)
-          : requireVersion(record, version);
-      requireUsable(record, row, "agree", time, policy);
+      const row = version === undefined ? protectingVersion(record, time) : requireVersion(record, version);
+      const decision = authorize(context, "agree", record, row.version);
+      requireUsable(record, row, "agree", time, usePolicy(decision));
       requireHandedDown(pair, options);
       const need = { operations: 1, bytes: AGREED_BYTES };
       await context.usage.spend(context, pair, row.version, "agree", need);

@@ -14,7 +14,7 @@ import { eventOf, planChange, readForChange, type StateChange } from "./change-s
 import { believeClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { planDestruction, requireNoDependents, type DestroyResult } from "./destroy.js";
-import { authorize, commandTime, type StoreContext } from "./execute.js";
+import { authorize, commandTime, commitPlan, type StoreContext } from "./execute.js";
 import { markExposed } from "./expose.js";
 import {
   openJob,
@@ -170,8 +170,9 @@ async function changeAll(
 ): Promise<Done> {
   const { operation, event } = task;
   const followClock = await believeClock(context);
-  const { id, owner } = (await readForChange(context, reference)).record;
-  authorize(context, operation, owner);
+  const { record } = await readForChange(context, reference);
+  const { id } = record;
+  authorize(context, operation, record);
   const request = cborMap([1, id], ...task.request);
   let conflicts = 0;
   for (let first = true; ; first = false) {
@@ -191,7 +192,7 @@ async function changeAll(
     const { plan, adds } = await task.plan(before, rows[0]!);
     const skipped = before.record.versions.length - done - 1;
     const record = oneMore(job, { finished: rows.length === 1, skipped, adds });
-    const commit = await context.committer.commit(withJob(plan, job, record));
+    const commit = await commitPlan(context, withJob(plan, job, record));
     context.ring.invalidate();
     conflicts = commit.committed ? 0 : conflicts + 1;
     if (conflicts === RETRIES) {

@@ -12,6 +12,7 @@ import { announce, changed, changeOf, planOf } from "./change.js";
 import { believeClock } from "./clock.js";
 import type { Plan } from "./committer.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
+import { requireStrong } from "./strength.js";
 import { closeForCompromise, markExposed } from "./expose.js";
 
 /** What is to happen to a version. A revocation's event follows from its reason. */
@@ -90,12 +91,13 @@ export async function planChange(
   time: number,
 ): Promise<{ plan: Plan; result: StoredKey }> {
   const operation: Operation = change.operation;
-  const decision = authorize(context, operation, before.record.owner);
+  const decision = authorize(context, operation, before.record, row.version);
   const revocation = change.operation === "revoke" ? change.revocation : undefined;
   if (revocation !== undefined) requirePast(revocation, time);
   const { transitions, principal } = context;
   const event = eventOf(change);
   const moved = advance(row, event, time, principal.entity, transitions, revocation);
+  if (operation === "activate") requireStrong(context, before.record.algorithm, moved.row.dates);
   const record = withRow(before.record, moved.row, time);
   const own = changeOf(before, record, [moved]);
   if (event === "revoke-compromised") await closeForCompromise(context, own, record, row.version);

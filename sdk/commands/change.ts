@@ -13,6 +13,7 @@ import { KeyloomError } from "../foundation/errors.js";
 import type { Decision, Operation } from "../policy/model.js";
 import type { Plan } from "./committer.js";
 import { eventBy, type StoreContext } from "./execute.js";
+import { spendingFor } from "./spend.js";
 
 export interface Change {
   checks: Check[];
@@ -34,7 +35,11 @@ export function planOf(
   time: number,
   more: Partial<Plan["event"]> = {},
 ): Plan {
-  return { ...change, time, event: { ...eventBy(context, operation, decision), subjects, ...more } };
+  const event = { ...eventBy(context, operation, decision), subjects, ...more };
+  const spending = spendingFor(context, operation);
+  if (spending === null) return { ...change, time, event };
+  const checks = [...change.checks, ...spending.checks];
+  return { ...change, checks, records: [...change.records, spending.record], time, event };
 }
 
 /** A key as a change will leave it in the store. Its storage version is not known before. */

@@ -9,7 +9,7 @@
  */
 import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { markRecord, readMark, type StoredMark } from "../keys/store-records.js";
-import type { Operation } from "../policy/model.js";
+import type { Decision, Operation } from "../policy/model.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
 import { announce, noChange, planOf } from "./change.js";
 import { authorize, execute, type StoreContext } from "./execute.js";
@@ -35,16 +35,18 @@ export async function believeClock(context: StoreContext): Promise<() => Promise
   const now = await aheadOfMark(context, MARK_LAG);
   return async () => {
     if (now === null) return;
-    await raiseMark(context, now, "sweep", "mark").catch((error: unknown) => {
-      if (!isKeyloomError(error)) throw error;
-    });
+    await raiseMark(context, now, "sweep", "mark", () => context.authority.consequence()).catch(
+      (error: unknown) => {
+        if (!isKeyloomError(error)) throw error;
+      },
+    );
   };
 }
 
 /** As `believeClock`, and raises the mark at once where it lags behind at all. @throws {KeyloomError} `CLOCK_AHEAD` */
 export async function settleClock(context: StoreContext): Promise<void> {
   const now = await aheadOfMark(context, 0);
-  if (now !== null) await raiseMark(context, now, "sweep", "mark");
+  if (now !== null) await raiseMark(context, now, "sweep", "mark", () => context.authority.consequence());
 }
 
 /** The clock's time where the mark lags behind it by more than `lag`. @throws {KeyloomError} `CLOCK_AHEAD` */
@@ -79,9 +81,10 @@ async function raiseMark(
   to: number,
   operation: Operation,
   named: UpkeepOperation,
+  decide: () => Decision,
 ): Promise<{ from: number; to: number }> {
   const { result } = await execute(context, async () => {
-    const decision = authorize(context, operation, null);
+    const decision = decide();
     const stored = await readMark(context.storage, context.records);
     const time = Math.max(stored.time, to);
     const change = noChange();
@@ -100,7 +103,10 @@ async function raiseMark(
 
 /** An administrator says that the clock is right, however far ahead: the mark follows it. Audited. */
 export async function confirmClock(context: StoreContext): Promise<{ from: number; to: number }> {
-  const result = await raiseMark(context, context.clock.now(), "confirm-clock", "confirm-clock");
+  await context.ring.refresh();
+  const result = await raiseMark(context, context.clock.now(), "confirm-clock", "confirm-clock", () =>
+    authorize(context, "confirm-clock", null),
+  );
   context.ring.invalidate();
   return result;
 }

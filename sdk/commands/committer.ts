@@ -41,6 +41,8 @@ export interface Plan {
   mutations: readonly Mutation[];
   event: Omit<EventBody, "kind" | "previous" | "time" | "records">;
   time: number;
+  /** It says what has been done already, by the policy of that time: no other one undoes it. */
+  past?: true;
   /**
    * After a lost reply the same commit is sent again, and no abandoned entry is put: for the commit that makes a store,
    * where an entry without the rest would be a store that never opens. It must check something absent that it puts.

@@ -15,7 +15,7 @@ import { BULK_ROW_LENGTH, putBulkRow } from "../audit/event.js";
 import type { Check, Mutation } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import type { CheckedOptions } from "./create.js";
-import { newKeyRecord } from "./create.js";
+import { newKeyRecord, newSubject } from "./create.js";
 import type { ItemCost } from "./committer.js";
 import { authorize, commandTime, type StoreContext } from "./execute.js";
 import { batchSize, commitBatch, openJob, type JobControl, type StoredJob } from "./jobs.js";
@@ -113,7 +113,7 @@ async function createBatch(
   size: number,
   last: boolean,
 ): Promise<StoredJob> {
-  const decision = authorize(context, "create", null);
+  const decision = authorize(context, "create", newSubject(context, options));
   const wrapping = await openWrappingVersion(context, kek);
   await spendWrapping(context, wrapping, size);
   const time = commandTime(context);
@@ -131,7 +131,7 @@ async function createBatch(
   });
   if ("job" in result) return result.job;
   throw new KeyloomError("STORE_CONFLICT", {
-    message: "the job's wrapping key changed meanwhile; the same id resumes it",
+    message: "the job's wrapping key or policy changed meanwhile; the same id resumes it",
   });
 }
 

@@ -22,7 +22,8 @@ import type { Subject } from "../audit/event.js";
 import type { Check } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import { changeOf, planOf } from "./change.js";
-import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, execute, type KeySubject, type StoreContext } from "./execute.js";
+import { requireStrong } from "./strength.js";
 import {
   openWrappingVersion,
   spendWrapping,
@@ -160,6 +161,11 @@ export function datesAt(options: CheckedOptions, now: number): VersionDates {
   return dates;
 }
 
+/** What policy is told of a key that is to be made. */
+export function newSubject({ principal }: StoreContext, { algorithm, tags }: CheckedOptions): KeySubject {
+  return { owner: principal.entity, algorithm, tags, versions: [], time: 0 };
+}
+
 /** The record of a key made at `now`, with its first version. */
 export function newKeyRecord(
   context: StoreContext,
@@ -170,8 +176,10 @@ export function newKeyRecord(
   imported = false,
 ): { record: KeyRecord; first: ReturnType<typeof newVersion> } {
   const { limits } = options;
+  const dates = datesAt(options, now);
+  requireStrong(context, options.algorithm, dates);
   const marks = { exposed, ...(imported ? { imported } : {}), ...(limits === undefined ? {} : { limits }) };
-  const first = newVersion(1, datesAt(options, now), now, context.principal.entity, marks);
+  const first = newVersion(1, dates, now, context.principal.entity, marks);
   const record: KeyRecord = {
     id,
     name: options.name,
@@ -258,7 +266,7 @@ export async function createKey(
   const operation = source?.operation ?? "create";
   const { result, commit } = await execute(context, async () => {
     await context.ring.refresh();
-    const decision = authorize(context, operation, null);
+    const decision = authorize(context, operation, newSubject(context, options));
     if (options.name !== undefined) await requireFreeName(context, options.name);
     const wrapping = await openWrappingVersion(context, kek);
     const from = await source?.begin();

@@ -11,6 +11,7 @@ import type { StoredKey } from "../keys/reads.js";
 import { requireVersion } from "../keys/use.js";
 import { advance, withRow } from "../keys/versions.js";
 import type { Check } from "../storage/adapter.js";
+import type { ApprovalOption } from "./approve.js";
 import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import { believeClock } from "./clock.js";
@@ -19,7 +20,7 @@ import { authorize, commandTime, execute, type StoreContext } from "./execute.js
 import { setGate } from "./upkeep.js";
 import { countUnder, wrapsKeys } from "./wrapping.js";
 
-export interface DestroyOptions {
+export interface DestroyOptions extends ApprovalOption {
   /** May be left out where the key has one version only. */
   version?: number | undefined;
   /** Destroy a wrapping-key version although keys still lie under it: all of them become unreadable. */
@@ -115,7 +116,7 @@ export async function planDestruction(
   row: KeyVersion,
   { cryptoShred }: Pick<DestroyOptions, "cryptoShred">,
 ): Promise<{ plan: Plan; result: DestroyResult }> {
-  const decision = authorize(context, "destroy", before.record.owner);
+  const decision = authorize(context, "destroy", before.record, row.version);
   const time = commandTime(context, before.record.time);
   // Refused before any gate is closed.
   const moved = advance(row, "destroy", time, context.principal.entity, context.transitions);

@@ -24,7 +24,8 @@ export function evidenceOf(given: GivenEvidence | undefined): Evidence | undefin
 
 export interface ExceptionalUseEvent {
   operation: Operation;
-  decision: Decision;
+  /** Asked anew where the policy has changed meanwhile. */
+  decide: () => Decision;
   time: number;
   subject: Subject;
   /** Why it was permitted, beside the policy's rules. */
@@ -33,11 +34,14 @@ export interface ExceptionalUseEvent {
 }
 
 export async function recordException(context: StoreContext, use: ExceptionalUseEvent): Promise<void> {
-  const { operation, decision, time, subject, reasons, evidence } = use;
+  const { operation, time, subject, reasons, evidence } = use;
   const change = { ...noChange(), subjects: [subject] };
-  const more = { reasons: [...decision.rules, ...reasons], ...(evidence === undefined ? {} : { evidence }) };
-  await execute(context, async () => ({
-    result: undefined,
-    plan: planOf(context, operation, decision, change, time, more),
-  }));
+  await execute(context, async () => {
+    const decision = use.decide();
+    const more = {
+      reasons: [...decision.rules, ...reasons],
+      ...(evidence === undefined ? {} : { evidence }),
+    };
+    return { result: undefined, plan: planOf(context, operation, decision, change, time, more) };
+  });
 }

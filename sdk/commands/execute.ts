@@ -1,25 +1,30 @@
 /** Runs commands: a plan is built from what was just read, committed, and built anew when a check failed. */
 import type { Clock } from "../foundation/clock.js";
-import { KeyloomError } from "../foundation/errors.js";
+import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import type { RandomSource } from "../foundation/random.js";
+import { equalBytes } from "../foundation/bytes.js";
 import type { Id } from "../foundation/ids.js";
+import { algorithmOfId } from "../crypto/algorithms.js";
 import type { Vault } from "../crypto/core.js";
 import type { Records } from "../crypto/records.js";
 import type { KeyRing } from "../keys/keyring.js";
+import type { KeyRecord } from "../keys/record.js";
 import { refreshMark, type Mark } from "../keys/store-records.js";
 import type { UsePolicy } from "../lifecycle/permits.js";
-import type { TransitionOptions } from "../lifecycle/transition.js";
-import { evaluateOwner } from "../policy/evaluate.js";
+import { effectiveState, type TransitionOptions } from "../lifecycle/transition.js";
 import type { Decision, Operation, Principal } from "../policy/model.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
 import type { TreeHashes } from "../audit/tree.js";
+import type { Authority } from "./authority.js";
+import { lookAtSpending, noteSpent, spendingFor, type Spending } from "./spend.js";
 import type { UsageLedger } from "./usage.js";
 import type { UseAudit } from "./use-audit.js";
 import type { Committer, CommitResult, Plan } from "./committer.js";
 
 /** Everything that a command or a service of one open store works with. */
 export interface StoreContext {
+  storeId: Id;
   storage: StorageAdapter;
   vault: Vault;
   records: Records;
@@ -36,6 +41,10 @@ export interface StoreContext {
   principal: Principal;
   /** The entity that the built-in policy is about. */
   storeOwner: Id;
+  /** What decides. */
+  authority: Authority;
+  /** The proposal that the command at hand spends. */
+  spending?: Spending;
   /** The store's mark: no time below it is used. Rises when this process or another one raises it. */
   mark: Mark;
   /** Counts what versions with usage limits protect. */
@@ -48,24 +57,72 @@ export interface StoreContext {
 
 const RETRIES = 16;
 
+/** What policy can know of a key, or of one that is to be made (which has no versions yet). */
+export type KeySubject = Pick<KeyRecord, "owner" | "algorithm" | "tags" | "versions" | "time">;
+
+/** Of the version concerned, or of all; those destroyed count where there is nothing else. */
+function statesOf(context: StoreContext, { versions, time }: KeySubject, version?: number): string[] {
+  const now = commandTime(context, time);
+  const rows = version === undefined ? versions : versions.filter((row) => row.version === version);
+  const states = [...new Set(rows.map(({ state, dates }) => effectiveState(state, dates, now)))];
+  const left = states.filter((state) => state !== "destroyed" && state !== "destroyed-compromised");
+  return left.length > 0 ? left : states;
+}
+
 /**
- * Asks policy.
+ * What policy says.
  *
- * @param owner - the owner of the key concerned, `null` where there is none yet
- * @throws {KeyloomError} `POLICY_DENIED` with the rules that decided
+ * @param key - the key concerned, `null` for what is about the store as a whole
+ * @param version - the version concerned. Absent: all of them.
  */
-export function authorize(context: StoreContext, operation: Operation, owner: Id | null): Decision {
-  const decision = evaluateOwner(context.storeOwner, {
+export function decide(
+  context: StoreContext,
+  operation: Operation,
+  key: KeySubject | null,
+  version?: number,
+): Decision {
+  return context.authority.decide({
     principal: context.principal,
     operation,
-    key: owner === null ? null : { owner },
+    key: key && {
+      owner: key.owner,
+      facts: () => ({
+        owner: key.owner,
+        algorithm: algorithmOfId(key.algorithm) ?? "",
+        tags: key.tags,
+        states: statesOf(context, key, version),
+      }),
+    },
+    time: commandTime(context),
+    approvers: spendingFor(context, operation)?.approvers ?? [],
   });
+}
+
+/**
+ * Asks policy. Parameters as of `decide`.
+ *
+ * @throws {KeyloomError} `POLICY_DENIED` with the rules that decided, `POLICY_APPROVAL_NEEDED` where only approvals are missing
+ */
+export function authorize(
+  context: StoreContext,
+  operation: Operation,
+  key: KeySubject | null,
+  version?: number,
+): Decision {
+  const decision = decide(context, operation, key, version);
   if (decision.allowed) return decision;
-  throw new KeyloomError("POLICY_DENIED", {
-    message: `policy ${decision.policy} does not permit ${operation}`,
-    operation,
-    policy: decision.policy,
-    rules: decision.rules,
+  const { policy, policyVersion, rules, approvalsNeeded } = decision;
+  const details = { operation, policy, policyVersion, rules };
+  if (approvalsNeeded === undefined) {
+    throw new KeyloomError("POLICY_DENIED", {
+      message: `policy ${policy} does not permit ${operation}: ${rules.join(", ")}`,
+      ...details,
+    });
+  }
+  throw new KeyloomError("POLICY_APPROVAL_NEEDED", {
+    message: `policy ${policy} permits ${operation} with ${approvalsNeeded} approvals: propose it first`,
+    ...details,
+    approvals: approvalsNeeded,
   });
 }
 
@@ -100,6 +157,27 @@ export function commandTime(context: StoreContext, keyTime = 0): number {
 }
 
 /**
+ * Commits a plan if the policy that it was decided by is still in force and who acts may still act. Where not, that is a
+ * conflict like any other, and what is at hand is read anew before the caller decides again.
+ */
+export async function commitPlan(context: StoreContext, plan: Plan): Promise<CommitResult> {
+  if (plan.past === true) return context.committer.commit(plan);
+  const own = context.authority.checks(plan.event, context.principal);
+  const result = await context.committer.commit({ ...plan, checks: [...plan.checks, ...own] });
+  if (
+    !result.committed &&
+    result.conflicts.some(({ key }) => own.some((check) => equalBytes(check.key, key)))
+  ) {
+    context.ring.invalidate();
+    await context.authority.reload();
+  }
+  return result;
+}
+
+const isDenial = (error: unknown): boolean =>
+  isKeyloomError(error, "POLICY_DENIED") || isKeyloomError(error, "POLICY_APPROVAL_NEEDED");
+
+/**
  * Builds and commits a plan until no check fails.
  *
  * @param build - reads, decides and plans; called again after a conflict, so it must read afresh
@@ -113,9 +191,17 @@ export async function execute<T>(
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     // A change goes by the store's own time, not by what was heard of it a while ago.
     await refreshMark(context.storage, context.records, context.mark);
-    const { plan, result } = await build();
-    const commit = await context.committer.commit(plan);
-    if (commit.committed) return { result, commit };
+    await lookAtSpending(context, commandTime(context));
+    const { plan, result } = await build().catch((error: unknown) => {
+      if (attempt > 0 || !isDenial(error)) throw error;
+      // By the policy at hand: another process may have set one that permits it.
+      return context.authority.reload().then(build);
+    });
+    const commit = await commitPlan(context, plan);
+    if (commit.committed) {
+      noteSpent(context, plan.records);
+      return { result, commit };
+    }
   }
   throw new KeyloomError("STORE_CONFLICT", { message: "others keep changing the same records; try again" });
 }

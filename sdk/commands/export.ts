@@ -41,8 +41,8 @@ export async function exportCleartext(
   const followClock = await believeClock(context);
   const { result: number } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, "export", before.record.owner);
     const row = chooseVersion(before.record, version);
+    const decision = authorize(context, "export", before.record, row.version);
     const time = commandTime(context, before.record.time);
     requireExportable(before.record, row, time);
     const record = withExposed(before.record, (candidate) => candidate.version === row.version);

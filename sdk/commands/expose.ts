@@ -16,7 +16,7 @@ import type { Mutation } from "../storage/adapter.js";
 import { idOfKey, keyspace, parseMaterialKey, ranges, versionOfKey } from "../storage/keyspace.js";
 import { noChange, planOf, type Change } from "./change.js";
 import { itemsPerCommit, type Plan } from "./committer.js";
-import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
+import { commandTime, execute, type StoreContext } from "./execute.js";
 import type { UpkeepOperation } from "./upkeep.js";
 import { wrapsKeys } from "./wrapping.js";
 
@@ -160,7 +160,7 @@ export function withExposed(
 }
 
 function planToMark(context: StoreContext, change: Change): Plan {
-  const decision = authorize(context, "revoke", null);
+  const decision = context.authority.consequence();
   const operation = "expose" satisfies UpkeepOperation;
   return planOf(context, "revoke", decision, change, commandTime(context), { operation });
 }

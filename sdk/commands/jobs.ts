@@ -14,7 +14,7 @@ import type { Check, Conflict, Mutation } from "../storage/adapter.js";
 import type { Decision, Operation } from "../policy/model.js";
 import { BULK_ROW_LENGTH, MAX_BULK_KEYS } from "../audit/event.js";
 import { itemsPerCommit, type ItemCost, type Plan } from "./committer.js";
-import { eventBy, type StoreContext } from "./execute.js";
+import { commitPlan, eventBy, type StoreContext } from "./execute.js";
 
 export interface JobRecord {
   kind: string;
@@ -112,7 +112,7 @@ export async function commitWithJob(
   record: JobRecord,
 ): Promise<{ job: StoredJob } | Conflict> {
   const key = keyspace.job(job.id);
-  const result = await context.committer.commit(withJob(plan, job, record));
+  const result = await commitPlan(context, withJob(plan, job, record));
   if (result.committed) {
     const storageVersion = result.versionOf(key) ?? (await context.storage.get(key))?.version ?? null;
     return { job: { ...job, record, revision: job.revision + 1, storageVersion } };

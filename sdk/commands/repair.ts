@@ -8,7 +8,7 @@ import type { Entry } from "../storage/adapter.js";
 import { keyspace } from "../storage/keyspace.js";
 import { noChange, planOf, type Change } from "./change.js";
 import { itemsPerCommit, type Plan } from "./committer.js";
-import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
+import { authorize, commandTime, commitPlan, execute, type StoreContext } from "./execute.js";
 import { exposing, markExposed } from "./expose.js";
 import type { UpkeepOperation } from "./upkeep.js";
 
@@ -57,7 +57,7 @@ async function repairBatch(context: StoreContext, batch: readonly DoubtfulEntry[
       if (await repairEntry(context, change, item, stored[i]!, entries[i]!)) repaired.push(toHex(item.entry));
     }
     if (change.mutations.length === 0) return repaired;
-    const commit = await context.committer.commit(planToRepair(context, change));
+    const commit = await commitPlan(context, planToRepair(context, change));
     if (commit.committed) return repaired;
   }
   throw new KeyloomError("STORE_CONFLICT", { message: "others keep changing the same keys; try again" });

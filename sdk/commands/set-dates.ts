@@ -7,6 +7,7 @@ import { announce, changed, changeOf, planOf } from "./change.js";
 import { chooseVersion, readForChange } from "./change-state.js";
 import { believeClock } from "./clock.js";
 import { checkTime } from "./create.js";
+import { requireStrong } from "./strength.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";
 
 /** Dates to set; `null` = none. What is left out stays as it is. */
@@ -40,10 +41,12 @@ export async function setDates(
   const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, "set-dates", before.record.owner);
+    const chosen = chooseVersion(before.record, version);
+    const decision = authorize(context, "set-dates", before.record, chosen.version);
     const time = commandTime(context, before.record.time);
-    const due = applyDueDates(chooseVersion(before.record, version), time, context.principal.entity);
+    const due = applyDueDates(chosen, time, context.principal.entity);
     const dates = changeDates(due.row.state, due.row.dates, changes, time);
+    requireStrong(context, before.record.algorithm, dates, "maxCryptoperiodDays");
     const moved = { ...due, row: { ...due.row, dates } };
     const record = withRow(before.record, moved.row, time);
     const change = changeOf(before, record, [moved]);

@@ -11,7 +11,7 @@ import type { Decision } from "../policy/model.js";
 import { suspensionOf } from "../keys/history.js";
 import type { KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
-import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
+import { protectingVersion, requireUsable, requireVersion } from "../keys/use.js";
 import { viewOfKey, type KeyVersionInfo } from "../keys/view.js";
 import { decide } from "./decide.js";
 import { evidenceOf, recordException, type GivenEvidence } from "./exceptions.js";
@@ -67,12 +67,13 @@ export async function sign(
     });
   }
   const { stored, decided } = await decide(context, reference, ({ record }) => {
-    const decision = authorize(context, "sign", record.owner);
     const time = commandTime(context, record.time);
-    return { decision, row: currentVersion(record, "sign", time, usePolicy(decision)) };
+    const row = protectingVersion(record, time);
+    const decision = authorize(context, "sign", record, row.version);
+    requireUsable(record, row, "sign", time, usePolicy(decision));
+    return { decision, version: row.version };
   });
-  const { decision, row } = decided;
-  const { version } = row;
+  const { decision, version } = decided;
   await context.usage.spend(context, stored, version, "sign", { operations: 1, bytes: message.length });
   const signature = await context.ring.use(stored, version, (pair) => context.vault.sign(pair, message));
   await context.uses.record(context, stored.record, version, "sign", decision);
@@ -101,15 +102,22 @@ export async function verify(
     decideVerification(context, key, message, signature, { ...options, evidence }),
   );
   const { record } = stored;
-  const { row, permit, decision, time } = decided;
+  const { row, permit, authorized, time } = decided;
   const { version } = row;
   const { state, mark } = permit;
   if (mark === undefined) {
-    await context.uses.record(context, record, version, "verify", decision);
+    await context.uses.record(context, record, version, "verify", authorized());
   } else {
     const subject = { key: record.id, version };
     const reasons = [`${state} version`];
-    await recordException(context, { operation: "verify", decision, time, subject, reasons, evidence });
+    await recordException(context, {
+      operation: "verify",
+      decide: authorized,
+      time,
+      subject,
+      reasons,
+      evidence,
+    });
   }
   const info = viewOfKey(record, time).versions.find((candidate) => candidate.version === version)!;
   return {
@@ -127,15 +135,15 @@ async function decideVerification(
   message: Uint8Array,
   signature: Uint8Array,
   options: Omit<VerifyOptions, "evidence"> & { evidence: Evidence | undefined },
-): Promise<{ row: KeyVersion; permit: Permit; decision: Decision; time: number }> {
-  const decision = authorize(context, "verify", record.owner);
+): Promise<{ row: KeyVersion; permit: Permit; authorized: () => Decision; time: number }> {
   const isBy = ({ publicKey }: KeyVersion): boolean =>
     publicKey !== undefined && context.verifySignature(publicKey, message, signature);
   const named = options.version === undefined ? undefined : requireVersion(record, options.version);
   const found = named === undefined ? record.versions.findLast(isBy) : undefined;
   const row = named ?? found ?? record.versions.at(-1)!;
   const time = commandTime(context, record.time);
-  const permit = requireUsable(record, row, "verify", time, usePolicy(decision), {
+  const authorized = (): Decision => authorize(context, "verify", record, row.version);
+  const permit = requireUsable(record, row, "verify", time, usePolicy(authorized()), {
     evidence: options.evidence,
     acceptSuspended: options.acceptSuspended === true,
     suspendedAt: await suspensionOf(context.storage, context.records, record.id, row),
@@ -147,7 +155,7 @@ async function decideVerification(
       ...(named === undefined ? {} : { version: named.version }),
     });
   }
-  return { row, permit, decision, time };
+  return { row, permit, authorized, time };
 }
 
 export interface PublicKey {
@@ -171,7 +179,7 @@ export async function publicKeyOf(
   version?: number,
 ): Promise<PublicKey> {
   const { record }: StoredKey = await context.ring.require(reference);
-  authorize(context, "read", record.owner);
+  authorize(context, "read", record);
   const view = viewOfKey(record, commandTime(context));
   const row =
     version === undefined

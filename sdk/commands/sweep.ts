@@ -39,6 +39,7 @@ interface DueEntry {
 
 /** @throws {KeyloomError} `CLOCK_AHEAD`, `JOB_CANCELLED`, `STORE_CONFLICT` */
 export async function sweep(context: StoreContext, control: JobControl, jobId: Id): Promise<SweepSummary> {
+  await context.ring.refresh();
   authorize(context, "sweep", null);
   let job = await openJob(context, jobId, "sweep", cborMap([1, "sweep"]));
   await settleClock(context);

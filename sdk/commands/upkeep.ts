@@ -43,7 +43,7 @@ export async function setGate(
   const gate = await readGate(context.storage, context.records, record.id, version);
   if (gate?.open === open) return { key, version: gate.storageVersion };
   const { commit } = await execute(context, async () => {
-    const decision = authorize(context, "destroy", record.owner);
+    const decision = authorize(context, "destroy", record, version);
     const current = await readGate(context.storage, context.records, record.id, version);
     if (current === null) {
       throw new KeyloomError("STORE_DAMAGED", {

@@ -6,7 +6,7 @@
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import { NO_USAGE, reservation, type Usage, type UsageLimits } from "../lifecycle/limits.js";
-import type { Operation } from "../policy/model.js";
+import type { Decision, Operation } from "../policy/model.js";
 import type { StoredKey } from "../keys/reads.js";
 import { readUsage, usageRecord } from "../keys/store-records.js";
 import { requireVersion } from "../keys/use.js";
@@ -18,7 +18,6 @@ import type { UpkeepOperation } from "./upkeep.js";
 interface Stock {
   key: Id;
   version: number;
-  owner: Id;
   left: Usage;
 }
 
@@ -45,14 +44,14 @@ export class UsageLedger {
   ): Promise<void> {
     const { limits } = requireVersion(stored.record, version);
     if (limits === undefined) return;
-    const stock = this.#stockOf(stored, version);
+    const stock = this.#stockOf(stored.record.id, version);
     if (!covers(stock, limits, need)) {
       // One after the other: near the limit two reservations would take what one of them needs.
       const run = this.#queue.then(async () => {
         if (!covers(stock, limits, need)) {
           // What can't be opened spends nothing: a use that is refused leaves no trace.
           await context.ring.use(stored, version, () => undefined);
-          await this.#reserve(context, stock, limits, operation, need);
+          await this.#reserve(context, stored, stock, limits, operation, need);
         }
         take(stock, limits, need);
       });
@@ -62,11 +61,11 @@ export class UsageLedger {
     take(stock, limits, need);
   }
 
-  #stockOf({ record }: StoredKey, version: number): Stock {
-    const name = `${idToString(record.id)}/${version}`;
+  #stockOf(key: Id, version: number): Stock {
+    const name = `${idToString(key)}/${version}`;
     let stock = this.#stocks.get(name);
     if (stock === undefined) {
-      stock = { key: record.id, version, owner: record.owner, left: { ...NO_USAGE } };
+      stock = { key, version, left: { ...NO_USAGE } };
       this.#stocks.set(name, stock);
     }
     return stock;
@@ -74,6 +73,7 @@ export class UsageLedger {
 
   async #reserve(
     context: StoreContext,
+    { record }: StoredKey,
     stock: Stock,
     limits: UsageLimits,
     operation: Operation,
@@ -83,7 +83,8 @@ export class UsageLedger {
       operations: Math.max(0, need.operations - stock.left.operations),
       bytes: Math.max(0, need.bytes - stock.left.bytes),
     };
-    const reserved = await change(context, stock, operation, "reserve-usage", (spent) => {
+    const decide = (): Decision => authorize(context, operation, record, stock.version);
+    const reserved = await change(context, stock, operation, decide, "reserve-usage", (spent) => {
       const amount = reservation(limits, spent, missing);
       if (amount !== null) return amount;
       throw new KeyloomError("KEY_NOT_USABLE", {
@@ -109,7 +110,14 @@ export class UsageLedger {
       stock.left = { ...NO_USAGE };
       if (operations === 0 && bytes === 0) continue;
       const back = { operations: -operations, bytes: -bytes };
-      await change(context, stock, "encrypt", "return-usage", () => back);
+      await change(
+        context,
+        stock,
+        "encrypt",
+        () => context.authority.consequence(),
+        "return-usage",
+        () => back,
+      );
     }
   }
 }
@@ -122,13 +130,14 @@ function take({ left }: Stock, limits: UsageLimits, need: Usage): void {
 /** Adds to what is spent of a version. @param amountOf - what to add to what is spent now */
 async function change(
   context: StoreContext,
-  { key, version, owner }: Stock,
+  { key, version }: Stock,
   operation: Operation,
+  decide: () => Decision,
   named: UpkeepOperation,
   amountOf: (spent: Usage) => Usage,
 ): Promise<Usage> {
   const { result } = await execute(context, async () => {
-    const decision = authorize(context, operation, owner);
+    const decision = decide();
     const before = await readUsage(context.storage, context.records, key, version);
     const amount = amountOf(before.spent);
     const spent: Usage = {

@@ -5,7 +5,7 @@
  */
 import { idToString, type Id } from "../foundation/ids.js";
 import type { KeyRecord } from "../keys/record.js";
-import type { Decision, Operation } from "../policy/model.js";
+import type { Decision, Operation, Principal } from "../policy/model.js";
 import { noChange, planOf } from "./change.js";
 import { commandTime, execute, type StoreContext } from "./execute.js";
 
@@ -20,6 +20,7 @@ interface Tally {
   version: number;
   operation: Operation;
   decision: Decision;
+  principal: Principal;
   count: number;
   /** By the monotonic clock. */
   since: number;
@@ -42,9 +43,13 @@ export class UseAudit {
   ): Promise<void> {
     if (audit === "none") return;
     const since = context.clock.monotonic();
-    const use: Tally = { key: id, version, operation, decision, count: 1, since };
+    const { principal } = context;
+    const use: Tally = { key: id, version, operation, decision, principal, count: 1, since };
     if (audit === "each") return write(context, use);
-    const name = [idToString(id), version, operation, decision.policy, decision.policyVersion].join("/");
+    const ids = [id, principal.entity].map(idToString);
+    const name = [...ids, version, operation, decision.policy, decision.policyVersion, decision.rules].join(
+      "/",
+    );
     const tally = this.#tallies.get(name);
     if (tally === undefined) this.#tallies.set(name, use);
     else tally.count++;
@@ -73,12 +78,16 @@ export class UseAudit {
 }
 
 async function write(
-  context: StoreContext,
-  { key, version, operation, decision, count }: Tally,
+  acting: StoreContext,
+  { key, version, operation, decision, principal, count }: Tally,
 ): Promise<void> {
+  const context: StoreContext = { ...acting, principal };
   const change = { ...noChange(), subjects: [{ key, version }] };
   await execute(context, async () => ({
     result: undefined,
-    plan: planOf(context, operation, decision, change, commandTime(context), { count }),
+    plan: {
+      ...planOf(context, operation, decision, change, commandTime(context), { count }),
+      past: true as const,
+    },
   }));
 }

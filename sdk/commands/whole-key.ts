@@ -44,7 +44,7 @@ export async function changeAll(
   for (let begun = false; ; begun = true) {
     const { result } = await execute(context, async () => {
       const before = await readForChange(context, reference);
-      const decision = authorize(context, event, before.record.owner);
+      const decision = authorize(context, event, before.record);
       const time = commandTime(context, before.record.time);
       const rows = movable(context, before.record, event, time);
       const now = rows.slice(0, itemsPerCommit(context.storage, ROW_COST, rows.length));
@@ -87,7 +87,7 @@ export async function setArchived(
   const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, event, before.record.owner);
+    const decision = authorize(context, event, before.record);
     const time = commandTime(context, before.record.time);
     const { id, archived, history = 0 } = before.record;
     if ((archived === undefined) !== (event === "archive")) throw refuseArchived(before.record, event);

@@ -9,7 +9,7 @@ import type { UnsealedRecord } from "../crypto/records.js";
 import type { KeyRecord } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
 import { readGate } from "../keys/store-records.js";
-import { currentVersion } from "../keys/use.js";
+import { protectingVersion, requireUsable } from "../keys/use.js";
 import type { Check } from "../storage/adapter.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "./execute.js";
@@ -61,8 +61,10 @@ async function findWrappingVersion(context: StoreContext, kek: Id): Promise<Wrap
         keyId: idToString(kek),
       });
     }
-    const policy = usePolicy(authorize(context, "create", stored.record.owner));
-    const row = currentVersion(stored.record, "wrap", commandTime(context, stored.record.time), policy);
+    const time = commandTime(context, stored.record.time);
+    const row = protectingVersion(stored.record, time);
+    const decision = authorize(context, "wrap", stored.record, row.version);
+    requireUsable(stored.record, row, "wrap", time, usePolicy(decision));
     ({ version, exposed } = row);
   }
   const gate = await readGate(storage, records, kek, version);
@@ -98,7 +100,7 @@ export async function spendWrapping(
 ): Promise<void> {
   if (stored === null) return;
   const need = { operations: count, bytes: count * WRAPPED_BYTES };
-  await context.usage.spend(context, stored, version, "create", need);
+  await context.usage.spend(context, stored, version, "wrap", need);
 }
 
 /** Runs `use` with the handle of a wrapping version. `use` is synchronous: the handle may be wiped after it. */

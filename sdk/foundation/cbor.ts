@@ -124,6 +124,24 @@ export class CborReader {
     return value as number[];
   }
 
+  texts(key: number, maximum: number, maximumLength: number): string[] {
+    const value = this.array(key, maximum);
+    if (!value.every((item) => typeof item === "string" && item.length <= maximumLength))
+      throw this.#bad(key, "an array of texts");
+    return value as string[];
+  }
+
+  map(key: number): CborMap {
+    const value = this.#map.get(key);
+    if (!(value instanceof Map)) throw this.#bad(key, "a map");
+    return value;
+  }
+
+  /** A map, as a reader of its own. */
+  reader(key: number): CborReader {
+    return new CborReader(this.map(key), this.#what);
+  }
+
   /** An array of maps, each as a reader of its own. */
   readers(key: number, maximum: number): CborReader[] {
     return this.array(key, maximum).map((item) => {

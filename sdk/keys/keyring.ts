@@ -36,6 +36,8 @@ export interface RingParts {
   /** Milliseconds within which the epoch must have been looked at. 0 = at every use. */
   freshness: number;
   mark: Mark;
+  /** What else of the store is kept at hand while the epoch stands still: read anew when it moved. */
+  reload: () => Promise<void>;
   /** How many unwrapped keys are kept at hand; the least recently used one goes first. */
   handleLimit: number;
 }
@@ -89,6 +91,7 @@ export class KeyRing {
     if (epoch.storageVersion !== this.#epoch?.storageVersion) {
       this.dropAll();
       await refreshMark(this.#parts.storage, this.#parts.records, this.#parts.mark);
+      await this.#parts.reload();
     }
     this.#epoch = epoch;
     this.#lookedAt = at;

@@ -71,23 +71,14 @@ export function requireUsable(
   });
 }
 
-/**
- * The current version: the newest active one that may still protect.
- *
- * @throws {KeyloomError} `KEY_NOT_USABLE` with the newest version's reason, or `KEY_DESTROYED`
- */
-export function currentVersion(record: KeyRecord, usage: Usage, time: number, policy: UsePolicy): KeyVersion {
-  const { versions } = record;
-  for (let i = versions.length - 1; i >= 0; i--) {
-    const version = versions[i]!;
-    if (effectiveState(version.state, version.dates, time) !== "active") continue;
-    if (version.dates.protectStop !== undefined && time >= version.dates.protectStop) continue;
-    requireUsable(record, version, usage, time, policy);
-    return version;
-  }
-  const newest = versions.at(-1)!;
-  requireUsable(record, newest, usage, time, policy);
-  return newest;
+/** The newest active version that may still protect; where there is none, the newest one, whose refusal says why. */
+export function protectingVersion({ versions }: KeyRecord, time: number): KeyVersion {
+  const current = versions.findLast(
+    ({ state, dates }) =>
+      effectiveState(state, dates, time) === "active" &&
+      (dates.protectStop === undefined || time < dates.protectStop),
+  );
+  return current ?? versions.at(-1)!;
 }
 
 /** @throws {KeyloomError} `KEY_VERSION_NOT_FOUND` */

@@ -36,6 +36,8 @@ const LOGGED = {
   mark: "each",
   epoch: "each",
   entity: "each",
+  policy: "each",
+  proposal: "each",
   key: "each",
   history: null,
   material: "moves",

@@ -24,10 +24,10 @@ export async function unwrapWithIdentity(
   const parsed = stanzas.map(parseX25519Stanza).filter((stanza) => stanza !== null);
   const stored = await context.ring.require(reference);
   const { record } = stored;
-  const decision = authorize(context, "decrypt", record.owner);
   const time = commandTime(context, record.time);
   let refusal: KeyloomError | undefined;
   for (const row of [...record.versions].reverse()) {
+    const decision = authorize(context, "decrypt", record, row.version);
     try {
       // Opening what was sent to a pair is as old as the pair: a deactivated one may still do it.
       requireUsable(record, row, "agree", time, usePolicy(decision), { kind: "open" });

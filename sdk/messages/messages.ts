@@ -8,12 +8,12 @@ import { readForChange } from "../commands/change-state.js";
 import { authorize, commandTime, usePolicy, type StoreContext } from "../commands/execute.js";
 import { decide } from "../commands/decide.js";
 import { evidenceOf, recordException, type GivenEvidence } from "../commands/exceptions.js";
-import type { Decision } from "../policy/model.js";
 import type { State } from "../lifecycle/states.js";
 import type { Evidence, Mark } from "../lifecycle/permits.js";
 import { suspensionOf } from "../keys/history.js";
 import type { StoredKey } from "../keys/reads.js";
-import { currentVersion, requireUsable, requireVersion } from "../keys/use.js";
+import type { Decision } from "../policy/model.js";
+import { protectingVersion, requireUsable, requireVersion } from "../keys/use.js";
 import type { AgeSource } from "./age/byte-source.js";
 import { decryptAgeStream, encryptAgeStream } from "./age/file.js";
 import { MAX_STANZAS, type Stanza } from "./age/header.js";
@@ -48,9 +48,11 @@ function encrypting(
   { record }: StoredKey,
   usage: "encrypt" | "agree" = "encrypt",
 ): { version: number; publicKey: Uint8Array | undefined; decision: Decision } {
-  const decision = authorize(context, "encrypt", record.owner);
   const time = commandTime(context, record.time);
-  const { version, publicKey } = currentVersion(record, usage, time, usePolicy(decision));
+  const row = protectingVersion(record, time);
+  const { version, publicKey } = row;
+  const decision = authorize(context, "encrypt", record, version);
+  requireUsable(record, row, usage, time, usePolicy(decision));
   return { version, publicKey, decision };
 }
 
@@ -62,7 +64,7 @@ async function decryptWith<T>(
   use: (handle: Handle) => T,
 ): Promise<T> {
   const { stored, decided: decision } = await decide(context, idToString(keyId), ({ record }) => {
-    const allowed = authorize(context, "decrypt", record.owner);
+    const allowed = authorize(context, "decrypt", record, version);
     const row = requireVersion(record, version);
     requireUsable(record, row, "decrypt", commandTime(context, record.time), usePolicy(allowed));
     return allowed;
@@ -157,13 +159,14 @@ export async function recoverMessage(
   const evidence = evidenceOf(options.evidence);
   const stored = await readForChange(context, idToString(envelope.keyId));
   const { record } = stored;
-  const decision = authorize(context, "decrypt", record.owner);
+  const ask = (): Decision => authorize(context, "decrypt", record, envelope.keyVersion);
+  const policy = usePolicy(ask());
   const row = requireVersion(record, envelope.keyVersion);
   const { version } = row;
   const suspendedAt = await suspensionOf(context.storage, context.records, record.id, row);
   const time = commandTime(context, record.time);
   const exception = { evidence, recovery };
-  const permit = requireUsable(record, row, "decrypt", time, usePolicy(decision), {
+  const permit = requireUsable(record, row, "decrypt", time, policy, {
     ...exception,
     suspendedAt,
   });
@@ -171,7 +174,7 @@ export async function recoverMessage(
   const plaintext = await context.ring.use(stored, version, open, exception);
   await recordException(context, {
     operation: "decrypt",
-    decision,
+    decide: ask,
     time,
     subject: { key: record.id, version },
     reasons: [`${permit.state} version`, ...(recovery === true ? ["recovery"] : [])],

@@ -1,5 +1,6 @@
 /** Is this a policy? Everything is bounded, and what can't be meant is refused before it is stored. */
 import { utf8 } from "../foundation/bytes.js";
+import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { OWNER_POLICY } from "./evaluate.js";
 import {
@@ -104,10 +105,9 @@ function optional<T, R>(value: T | undefined, check: (value: T) => R): R | undef
 function checkWindow(window: TimeWindow): TimeWindow {
   requireObject(window, "a window", ["from", "until", "days", "hours"]);
   const date = (what: string) => (value: Date) => {
-    if (value instanceof Date && Number.isInteger(value.getTime()) && value.getTime() >= 0) {
-      return new Date(value);
-    }
-    throw invalid(`a window's ${what} is a Date from 1970 on`);
+    const time = value instanceof Date ? value.getTime() : NaN;
+    if (time >= 0 && time <= MAX_TIME) return new Date(time);
+    throw invalid(`a window's ${what} is a Date between 1970 and 9999`);
   };
   const from = optional(window.from, date("from"));
   const until = optional(window.until, date("until"));

@@ -40,7 +40,7 @@ const ROLES: readonly PolicyRule[] = [
     name: "users-use",
     effect: "allow",
     roles: ["user"],
-    operations: ["read", "encrypt", "decrypt"],
+    operations: ["read", "encrypt", "decrypt", "sign", "verify"],
     grants: ["process-deactivated"],
   },
   { name: "auditors-read", effect: "allow", roles: ["auditor"], operations: ["read", "audit"] },

@@ -45,7 +45,7 @@ export async function rewrapKey(
   stored: StoredKey,
 ): Promise<number> {
   const kek = stored.record.id;
-  authorize(context, "rewrap", stored.record.owner);
+  authorize(context, "rewrap", stored.record);
   if (!wrapsKeys(stored.record)) {
     throw new KeyloomError("KEY_NOT_USABLE", { message: "this key wraps no other keys", reason: "usage" });
   }
@@ -101,9 +101,9 @@ async function moveBatch(
   let batch: RewrapBatch | null = first;
   for (let attempt = 0; attempt < RETRIES; attempt++) {
     if (batch === null) return job;
-    const decision = authorize(context, "rewrap", null);
     const wrapping = await openWrappingVersion(context, kek);
     const { stored, version, exposed, gateCheck } = wrapping;
+    const decision = authorize(context, "rewrap", stored!.record);
     const { oldVersion, entries } = batch;
     await spendWrapping(context, wrapping, entries.length);
     const time = commandTime(context);

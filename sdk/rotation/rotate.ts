@@ -7,6 +7,7 @@ import { announce, changed, changeOf, planOf } from "../commands/change.js";
 import { readForChange } from "../commands/change-state.js";
 import { believeClock } from "../commands/clock.js";
 import { authorize, commandTime, execute, type StoreContext } from "../commands/execute.js";
+import { requireStrong } from "../commands/strength.js";
 import { openWrappingVersion, spendWrapping, wrapMaterial, wrapsKeys } from "../commands/wrapping.js";
 import { MAX_VERSIONS, type KeyRecord, type KeyVersion } from "../keys/record.js";
 import type { StoredKey } from "../keys/reads.js";
@@ -83,7 +84,7 @@ export async function rotateKey(
   const followClock = await believeClock(context);
   const { result } = await execute(context, async () => {
     const before = await readForChange(context, reference);
-    const decision = authorize(context, "rotate", before.record.owner);
+    const decision = authorize(context, "rotate", before.record);
     const time = commandTime(context, before.record.time);
     if (time + offsetMs > MAX_TIME) {
       throw new KeyloomError("KEY_INVALID_OPTION", { message: "offsetMs leads beyond the year 9999" });
@@ -92,6 +93,7 @@ export async function rotateKey(
     const wrapping = await openWrappingVersion(context, before.record.wrappedBy);
     const version = old.version + 1;
     const dates = successorDates(plannedDates(old), time, offsetMs);
+    requireStrong(context, before.record.algorithm, dates);
     const { exposed } = wrapping;
     await spendWrapping(context, wrapping, 1);
     const marks = old.limits === undefined ? { exposed } : { exposed, limits: old.limits };

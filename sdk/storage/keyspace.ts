@@ -14,6 +14,8 @@ export const PREFIX = {
   mark: 0x03,
   epoch: 0x04,
   entity: 0x10,
+  policy: 0x11,
+  proposal: 0x12,
   key: 0x20,
   history: 0x21,
   material: 0x30,
@@ -49,6 +51,8 @@ export const RECORD_PREFIXES = [
   "mark",
   "epoch",
   "entity",
+  "policy",
+  "proposal",
   "key",
   "history",
   "material",
@@ -100,6 +104,8 @@ export const keyspace = {
   mark: (): Uint8Array => build("mark"),
   epoch: (): Uint8Array => build("epoch"),
   entity: (id: Id): Uint8Array => build("entity", id),
+  policy: (version: number): Uint8Array => build("policy", version),
+  proposal: (id: Id): Uint8Array => build("proposal", id),
   key: (id: Id): Uint8Array => build("key", id),
   history: (key: Id, version: number, n: number): Uint8Array => build("history", key, version, n),
   material: (kek: Id, kekVersion: number, key: Id, version: number): Uint8Array =>
@@ -150,6 +156,8 @@ export const ranges = {
   family: (prefix: Prefix): Range => rangeOf(build(prefix)),
   keys: (after?: Uint8Array): Range => rangeOf(build("key"), after),
   entities: (): Range => rangeOf(build("entity")),
+  policies: (): Range => rangeOf(build("policy")),
+  proposals: (): Range => rangeOf(build("proposal")),
   history: (key: Id, version?: number): Range =>
     rangeOf(version === undefined ? build("history", key) : build("history", key, version)),
   /** The histories of all keys behind one up to and including another; `null`: from the first on, to the last. */
@@ -230,12 +238,17 @@ export function versionOfKey(key: Uint8Array): number {
   return getU32(key, 1 + ID_LENGTH);
 }
 
+/** `policy/<version>`. */
+export function versionOfPolicyKey(key: Uint8Array): number {
+  return getU32(key, 1);
+}
+
 /** `due/<time>/<key>/<version>`. */
 export function parseDueKey(key: Uint8Array): { time: number; key: Id; version: number } {
   return { time: getU64(key, 1), key: key.slice(9, 9 + ID_LENGTH), version: getU32(key, 9 + ID_LENGTH) };
 }
 
-/** The id right behind the prefix byte: of `key`, `entity`, `job`, `auditHead`, `auditIntake`. */
+/** The id right behind the prefix byte: of `key`, `entity`, `proposal`, `job`, `auditHead`, `auditIntake`. */
 export function idOfKey(key: Uint8Array): Id {
   return key.slice(1, 1 + ID_LENGTH);
 }

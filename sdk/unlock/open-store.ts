@@ -26,7 +26,7 @@ import {
   type UnsealedRecord,
 } from "../crypto/records.js";
 import { decodeMark, epochRecord, gateRecord, markRecord } from "../keys/store-records.js";
-import { encodeEntity } from "../entities/record.js";
+import { entityRecord, OWNER_ROLE } from "../entities/record.js";
 import { evaluateOwner } from "../policy/evaluate.js";
 import type { Principal } from "../policy/model.js";
 import { Committer } from "../commands/committer.js";
@@ -186,11 +186,7 @@ async function initialise(parts: OpenParts): Promise<OpenedStore> {
     { storageKey: keyspace.header(), revision: 1, body: encodeHeader(header) },
     markRecord(time, 1),
     epochRecord(1),
-    {
-      storageKey: keyspace.entity(header.owner),
-      revision: 1,
-      body: encodeEntity({ id: header.owner, name: "owner", role: "owner", registered: time }),
-    },
+    entityRecord({ id: header.owner, name: "owner", roles: [OWNER_ROLE], registered: time }, 1),
     {
       storageKey: macKeyPath(version),
       revision: 1,
@@ -259,6 +255,17 @@ function slotTableKey(root: Handle, storeId: Id): { handle: Handle; prefix: Uint
 function committerOf(parts: OpenParts, records: Records): Committer {
   const { storage, core, clock, newId } = parts;
   return new Committer({ storage, records, sha256: core.sha256, clock, newId });
+}
+
+/** The root slots as they are in the store now. @param root - the store's root key */
+export async function readSlots(
+  storage: StorageAdapter,
+  vault: Core["vault"],
+  root: Handle,
+  storeId: Id,
+): Promise<readonly RootSlot[]> {
+  const entry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
+  return decodeSlotTable(openRecords(vault, slotTableKey(root, storeId), [entry])[0]!.body).slots;
 }
 
 async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<OpenedStore> {

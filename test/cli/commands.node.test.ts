@@ -228,6 +228,11 @@ describe("keys on the command line", () => {
     const soon = await text("due", "--from", "2085-01-01", "--until", "2095-01-01");
     expect(soon).toMatch(/^DATE .*\n2091-01-01T00:00:00.000Z +dated +1 +active\n$/);
     expect(await text("due", "--until", "2001-01-01")).toBe("nothing is due\n");
+    const ahead = await text("report", "--within", "36000", "--finding", "due");
+    expect(ahead).toMatch(/^FINDING +KEY +VERSION +DATE +DETAIL\ndue +\S+ +1 +20[0-9-]+T/);
+    const { entries } = await json("report", "--finding", "over-used");
+    expect(entries).toEqual([]);
+    expect((await at.run("report", "--finding", "lost")).code).toBe(EXIT_CODES.usage);
     expect((await json("list", "--exposed")).keys).toEqual([]);
     expect((await json("list", "--algorithm", "HMAC-SHA256", "--archived")).keys).toEqual([]);
     expect(await text("sweep")).toMatch(/^0 versions moved \(job .*\)\n$/);

@@ -27,7 +27,8 @@ export function hooked(space: MemorySpace, hooks: Hooks): StorageAdapter {
     getMany: (keys) => inner.getMany(keys),
     async *list(range, options) {
       yield* inner.list(range, options);
-      await scanned();
+      // Backwards one looks for the newest of something; that is no scan.
+      if (options?.reverse !== true) await scanned();
     },
     async count(range) {
       const count = await inner.count(range);

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ErrorCode, Key, KeyManager } from "../../sdk/index.js";
+import { POLICY_TEMPLATES, type ErrorCode, type Key, type KeyManager } from "../../sdk/index.js";
 import { concat } from "../../sdk/foundation/bytes.js";
 import { cborMap, encodeCbor, type CborMap } from "../../sdk/foundation/cbor.js";
 import { parseId } from "../../sdk/foundation/ids.js";
@@ -79,6 +79,8 @@ async function makeSpecimen(seed: number): Promise<Specimen> {
   await job;
   const { keys: all } = await keys.list();
   for (const key of all) if (key.origin !== undefined) messages.push(await keys.encrypt(key, text("job")));
+  await keys.setPolicy(POLICY_TEMPLATES.roles);
+  await keys.propose({ operation: "recover", key: "b" });
   await keys.close();
   return { items: await itemsOf(space), messages, keys: all, job: job.id };
 }
@@ -116,6 +118,7 @@ async function exercise(items: readonly Item[]): Promise<Map<string, string>> {
   });
   await use("sign", async () => (await manager.sign("keyloom/audit-checkpoint", text("x"))).version);
   await use("verify", () => manager.verifyAudit());
+  await use("proposals", () => manager.proposals());
   await use("job", async () => {
     const options = { algorithm: AEAD, under: "kek", job: specimen.job };
     return (await manager.createMany(JOB_KEYS, options)).created;

@@ -1,6 +1,6 @@
 /** Every record of a store against every byte of it, and against every other place it could be put. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { KeyManager, passphrase, type KeyloomError } from "../../sdk/index.js";
+import { KeyManager, passphrase, POLICY_TEMPLATES, type KeyloomError } from "../../sdk/index.js";
 import { loadCoreWith, type Vault } from "../../sdk/crypto/core.js";
 import { openRecords, recordPrefix, type RecordKey, type Records } from "../../sdk/crypto/records.js";
 import { isKeyloomError } from "../../sdk/foundation/errors.js";
@@ -62,6 +62,8 @@ beforeAll(async () => {
   await keys.rewrap("moved-kek", { job: MOVE_JOB });
   await keys.deactivate("moved-kek", { version: 1 });
   await keys.destroy("moved-kek", { version: 1 });
+  await keys.setPolicy(POLICY_TEMPLATES.roles);
+  await keys.propose({ operation: "recover", key: "k" });
   await keys.close();
   const second = await openMemory({ space });
   await second.keys.checkpointAudit();

@@ -1,6 +1,6 @@
 /** Editing a store underneath: whatever is changed, a typed refusal follows, and never a wrong answer. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { KeyManager, passphrase, rawKey } from "../../sdk/index.js";
+import { KeyManager, passphrase, POLICY_TEMPLATES, rawKey } from "../../sdk/index.js";
 import { decodeCborMap, encodeCbor } from "../../sdk/foundation/cbor.js";
 import type { Entry, Mutation } from "../../sdk/storage/adapter.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
@@ -23,6 +23,8 @@ beforeAll(async () => {
   await keys.create({ name: "k", algorithm: AEAD, under: "kek", tags: ["t"], limits: { operations: 100 } });
   sealed = await keys.encrypt("k", text("message"));
   file = await collect(keys.encryptStream("k", text("file")));
+  await keys.setPolicy(POLICY_TEMPLATES.roles);
+  await keys.propose({ operation: "recover", key: "k" });
   original = await entriesOf(space);
   await keys.close();
 });
@@ -60,6 +62,7 @@ async function useAll(space: MemorySpace): Promise<string> {
       const key = await keys.get("k");
       if (key?.versions[0]?.state !== "active") throw new Error("a wrong state");
       if (String(await keys.decrypt(sealed)) !== String(text("message"))) throw new Error("a wrong message");
+      if ((await keys.proposals()).length !== 1) throw new Error("a wrong proposal");
       await keys.encrypt("k", text("x"));
       await keys.verifyAudit();
       await keys.create({ name: "new", algorithm: AEAD, under: "kek" });

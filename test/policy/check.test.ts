@@ -128,7 +128,7 @@ describe("the templates", () => {
   it("roles: each role has its own operations, and an unknown one has none", () => {
     const { roles } = POLICY_TEMPLATES;
     expect(may(roles, "owner", 0)).toEqual(OPERATION_NAMES);
-    expect(may(roles, "user", 0)).toEqual(["encrypt", "decrypt", "read"]);
+    expect(may(roles, "user", 0)).toEqual(["encrypt", "decrypt", "sign", "verify", "read"]);
     expect(may(roles, "auditor", 0)).toEqual(["read", "audit"]);
     expect(may(roles, "approver", 0)).toEqual(["read", "propose", "approve"]);
     expect(may(roles, "operator", 0)).not.toContain("decrypt");
