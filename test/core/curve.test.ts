@@ -138,6 +138,8 @@ describe.each(await cores())("Curve25519, $name build,", ({ core: { ed25519, x25
     expect(codeOf(() => ed25519.verifyBatch(key, [message], signature, 2))).toBe("CORE_INVALID_LENGTH");
     expect(codeOf(() => ed25519.verifyBatch(key, [], signature, 1))).toBe("CORE_INVALID_LENGTH");
     expect(codeOf(() => ed25519.verifyBatch(key, text("no array") as never, signature, 1))).toBe("TypeError");
+    const none = new Uint8Array(0);
+    expect(codeOf(() => ed25519.verifyBatch(none, none as never, none, 0))).toBe("TypeError");
   });
 
   it("signs messages of every length around SHA-512's blocks as TweetNaCl does", () => {
