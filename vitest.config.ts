@@ -58,6 +58,7 @@ async function chromium(): Promise<TestProjectInlineConfiguration[]> {
   }
   return [
     {
+      extends: true,
       // Found before the first test runs: vite reloads the page when it meets one later.
       optimizeDeps: { include: DEPENDENCIES, exclude: ["@sqlite.org/sqlite-wasm"] },
       test: {
