@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { brotliCompressSync, constants } from "node:zlib";
 import { aesComparisons } from "./aes.js";
+import { auditFigures, auditTable } from "./audit.js";
 import { bulkFigures, bulkTable } from "./bulk.js";
 import { crossoverComparisons } from "./crossover.js";
 import { curveComparisons } from "./curves.js";
@@ -110,6 +111,7 @@ async function main(): Promise<void> {
   }
   if (wanted("bulk")) add(bulkTable(await bulkFigures()));
   if (wanted("first-use")) add(firstUseTable());
+  if (wanted("audit")) add(auditTable(await auditFigures()));
   if (wanted("size")) add(sizes());
   if (only.length === 0) writeFileSync(new URL("docs/BENCHMARKS.md", root), parts.join("\n"));
 }
