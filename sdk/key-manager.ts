@@ -71,6 +71,7 @@ import {
   type VerifyOptions,
 } from "./commands/signatures.js";
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
+import { DenialAudit } from "./commands/denials.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
 import {
   approve,
@@ -1049,6 +1050,7 @@ export class KeyManager {
     // That a store is out of reach must not keep it from closing: what was counted is lost then,
     // what can't be given back stays spent, and the log is brought up to date by others.
     await this.#context.uses.flush(this.#context).catch(() => undefined);
+    await this.#context.denials.flush(this.#context, true);
     await this.#context.usage.returnAll(this.#context).catch(() => undefined);
     if (this.#context.committer.length > 0) {
       await auditLog()
@@ -1087,6 +1089,7 @@ export class KeyManager {
       return await run(context);
     } finally {
       if (--base.#uses === 0) base.#onIdle?.();
+      void context.denials.flush(context);
       base.#sequenceIdly();
     }
   }
@@ -1231,6 +1234,7 @@ export async function openWith(options: OpenOptions, internals: Internals): Prom
       transitions: { profile },
       usage: new UsageLedger(),
       uses: new UseAudit(),
+      denials: new DenialAudit(),
     });
     return options.as === undefined ? keys : await keys.as(options.as);
   } catch (error) {

@@ -59,7 +59,7 @@ export interface EventBody {
   revocation?: string | undefined;
   /** What the caller brought to show when data was protected. */
   evidence?: { kind: string; time: number } | undefined;
-  /** Of uses of a key whose use is audited: how many the event stands for. */
+  /** Of audited uses, and of equal denials: how many the event stands for. */
   count?: number | undefined;
 }
 

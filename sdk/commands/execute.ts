@@ -17,6 +17,7 @@ import type { StorageAdapter } from "../storage/adapter.js";
 import type { Sha256 } from "../audit/intake.js";
 import type { TreeHashes } from "../audit/tree.js";
 import type { Authority } from "./authority.js";
+import type { DenialAudit } from "./denials.js";
 import { lookAtSpending, noteSpent, spendingFor, type Spending } from "./spend.js";
 import type { UsageLedger } from "./usage.js";
 import type { UseAudit } from "./use-audit.js";
@@ -51,6 +52,8 @@ export interface StoreContext {
   usage: UsageLedger;
   /** Writes down the use of keys whose records ask for it. */
   uses: UseAudit;
+  /** Counts what policy denies. */
+  denials: DenialAudit;
   /** Which rows of the transition table commands may use. */
   transitions: TransitionOptions;
 }
@@ -111,6 +114,7 @@ export function authorize(
 ): Decision {
   const decision = decide(context, operation, key, version);
   if (decision.allowed) return decision;
+  context.denials.note(context, operation, decision);
   const { policy, policyVersion, rules, approvalsNeeded } = decision;
   const details = { operation, policy, policyVersion, rules };
   if (approvalsNeeded === undefined) {

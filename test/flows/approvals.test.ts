@@ -74,7 +74,9 @@ describe("a proposal", () => {
     clock.advance(DAY);
     await keys.destroy("k", { approval: proposal.id });
     expect((await keys.get("k"))!.versions[0]!.state).toBe("destroyed");
-    const event = (await keys.auditTail(3)).find(({ operation }) => operation === "destroy");
+    const event = (await keys.auditTail(5)).find(
+      ({ operation, decision }) => operation === "destroy" && decision === "allow",
+    );
     expect(event).toMatchObject({ operation: "destroy", reasons: ["owner-may", "two-approve"] });
     const [spent] = await keys.proposals();
     expect(spent).toMatchObject({ id: proposal.id, spent: new Date(clock.now()) });
