@@ -27,6 +27,7 @@ const PORTABLE = {
   index: "sdk/index.ts",
   core: "bindings/index.ts",
   maintenance: "sdk/entries/maintenance.ts",
+  recovery: "sdk/entries/recovery.ts",
   testing: "sdk/testing/index.ts",
   "storage/adapter": "sdk/storage/authoring.ts",
   "storage/memory": "sdk/storage/memory.ts",

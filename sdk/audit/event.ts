@@ -61,6 +61,8 @@ export interface EventBody {
   evidence?: { kind: string; time: number } | undefined;
   /** Of audited uses, and of equal denials: how many the event stands for. */
   count?: number | undefined;
+  /** The log as a backup found it: `chainHeads` of all writers. */
+  logHead?: Uint8Array | undefined;
 }
 
 /** Stands at the key of an event whose commit's outcome was unknown, so that the event can't land late. */
@@ -92,6 +94,7 @@ const FIELD = {
   evidenceKind: 16,
   evidenceTime: 17,
   count: 18,
+  logHead: 19,
 } as const;
 const SUBJECT = { key: 1, version: 2, before: 3, after: 4 } as const;
 
@@ -130,6 +133,7 @@ export function encodeIntake(body: IntakeBody): Uint8Array {
       [FIELD.evidenceKind, body.evidence?.kind],
       [FIELD.evidenceTime, body.evidence?.time],
       [FIELD.count, body.count],
+      [FIELD.logHead, body.logHead],
     ),
   );
 }
@@ -166,6 +170,7 @@ export function decodeIntake(bytes: Uint8Array): IntakeBody {
   if (reader.has(FIELD.bulk)) body.bulk = reader.bytes(FIELD.bulk);
   if (reader.has(FIELD.job)) body.job = reader.bytes(FIELD.job, ID_LENGTH);
   if (reader.has(FIELD.revocation)) body.revocation = reader.text(FIELD.revocation, 64);
+  if (reader.has(FIELD.logHead)) body.logHead = reader.bytes(FIELD.logHead, LINK_LENGTH);
   if (reader.has(FIELD.evidenceKind)) {
     body.evidence = {
       kind: reader.text(FIELD.evidenceKind, 64),

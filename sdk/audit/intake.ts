@@ -4,7 +4,7 @@ import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
-import type { StorageAdapter } from "../storage/adapter.js";
+import type { StorageAdapter, StorageReads } from "../storage/adapter.js";
 import { idOfKey, keyspace, ranges } from "../storage/keyspace.js";
 import { FIRST_LINK, LINK_LENGTH } from "./event.js";
 
@@ -90,4 +90,16 @@ export function brokenChain(writer: Id, sequence: number): KeyloomError {
 /** The storage keys of one writer's head and of its entry `sequence`. */
 export function writerKeys(writer: Id, sequence: number): { head: Uint8Array; entry: Uint8Array } {
   return { head: keyspace.auditHead(writer), entry: keyspace.auditIntake(writer, sequence) };
+}
+
+/**
+ * One hash over the heads of all writers: it says how far a log had come. SHA-256(hash before ‖ storage key ‖ body), head
+ * by head in the order of their keys, from 32 zero bytes.
+ */
+export async function chainHeads(reads: StorageReads, records: Records, sha256: Sha256): Promise<Uint8Array> {
+  let hash: Uint8Array = FIRST_LINK;
+  for await (const entry of reads.list(ranges.auditHeads())) {
+    hash = sha256(concat(hash, entry.key, records.open([entry])[0]!.body));
+  }
+  return hash;
 }

@@ -1,5 +1,5 @@
 /** What a command is, and what several of them do alike. */
-import type { Key, KeyManager } from "../index.js";
+import type { Key, KeyManager, StorageAdapter, UnlockMethod } from "../index.js";
 import type { EXIT_CODES } from "./exit-codes.js";
 import { requireFree, requireReadable, source, writeOut } from "./files.js";
 import { safe, type Io } from "./io.js";
@@ -10,6 +10,8 @@ export interface CommandInput {
   io: Io;
   /** Opens the store when the command needs it; `true` initialises it. */
   open: (create: boolean) => Promise<KeyManager>;
+  /** An empty place for a store, and what will open it. */
+  place: () => Promise<{ storage: StorageAdapter; unlock: UnlockMethod }>;
   args: readonly string[];
   values: Values;
   json: boolean;

@@ -1,9 +1,9 @@
 /** The command line: a thin layer over the public API. */
-import { isKeyloomError, KeyloomError, KeyManager, type Profile } from "../index.js";
+import { isKeyloomError, KeyloomError, KeyManager, type Profile, type UnlockMethod } from "../index.js";
 import { keyspace } from "../storage/keyspace.js";
 import { storageFromUrl } from "../storage/url.js";
 import { asksForJson, checkArguments, DEFAULT_STORE, parse } from "./arguments.js";
-import type { Output } from "./command.js";
+import type { CommandInput, Output } from "./command.js";
 import { EXIT_CODES, failureOf, type ExitCode } from "./exit-codes.js";
 import { commandHelp, generalHelp } from "./help.js";
 import { jsonLine, safe, usage, type Io } from "./io.js";
@@ -50,20 +50,35 @@ async function run(
   checkArguments(name, command, args);
   exclude(values, "passphrase-file", "raw-key-file");
   const open = (create: boolean): Promise<KeyManager> => openStore(io, values, create);
-  const output = await command.run({ io, open, args, values, json });
+  const place = (): ReturnType<CommandInput["place"]> => placeOf(io, values);
+  const output = await command.run({ io, open, place, args, values, json });
   if (output.result === undefined) return { text: "" };
   return { ...output, text: json ? jsonLine(output.result) : `${output.text}\n` };
 }
 
-async function openStore(io: Io, values: Values, create: boolean): Promise<KeyManager> {
-  const url = text(values, "store") ?? (io.env["KEYLOOM_STORE"] || DEFAULT_STORE);
-  if (create) await requireNoStore(url);
-  const storage = await storageFromUrl(url, { create });
+function storeUrl(io: Io, values: Values): string {
+  return text(values, "store") ?? (io.env["KEYLOOM_STORE"] || DEFAULT_STORE);
+}
+
+function unlockOf(io: Io, values: Values, confirm: boolean): UnlockMethod {
   const options = {
     passphraseFile: text(values, "passphrase-file"),
     rawKeyFile: text(values, "raw-key-file"),
   };
-  const unlock = unlockMethod(io, options, create);
+  return unlockMethod(io, options, confirm);
+}
+
+/** Where a store is to be, made if it is missing, and what will open it. The secret is fetched first. */
+async function placeOf(io: Io, values: Values): ReturnType<CommandInput["place"]> {
+  const unlock = await fetched(unlockOf(io, values, false));
+  return { unlock, storage: await storageFromUrl(storeUrl(io, values), { create: true }) };
+}
+
+async function openStore(io: Io, values: Values, create: boolean): Promise<KeyManager> {
+  const url = storeUrl(io, values);
+  if (create) await requireNoStore(url);
+  const storage = await storageFromUrl(url, { create });
+  const unlock = unlockOf(io, values, create);
   return KeyManager.open({
     storage,
     unlock: create ? await fetched(unlock) : unlock,

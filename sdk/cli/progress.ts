@@ -41,7 +41,7 @@ export async function follow<S>(
 
 function resumable(io: Io, error: unknown, job: string, done: number, items: string | null): unknown {
   if (items === null && isKeyloomError(error, "JOB_CANCELLED"))
-    return interrupted(io.signal, "nothing was left");
+    return interrupted(io.signal, "run it again to go on");
   if (!(error instanceof KeyloomError) || items === null || done === 0) return error;
   const cause = isKeyloomError(error, "JOB_CANCELLED")
     ? interrupted(io.signal, `${done.toLocaleString("en")} ${items} are done`)

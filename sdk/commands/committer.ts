@@ -90,6 +90,7 @@ const DEFINITE: readonly ErrorCode[] = [
   "STORAGE_READ_ONLY",
 ];
 
+/** Was nothing written, and will nothing be? */
 export function isDefinite(error: KeyloomError): boolean {
   return DEFINITE.includes(error.code);
 }

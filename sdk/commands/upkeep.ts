@@ -22,6 +22,8 @@ export const UPKEEP_OPERATIONS = {
   "return-usage": "a writer gave back what it had reserved and not used",
   checkpoint: "the audit log's size and root were signed",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
+  backup: "a backup was begun; its id stands as the job",
+  restore: "the store came into being from a backup, whose id stands as the job",
   repair: "index entries that did not agree with their records were made anew",
 } as const;
 

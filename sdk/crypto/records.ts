@@ -43,8 +43,11 @@ export interface RecordKey {
   prefix: Uint8Array;
 }
 
-/** The prefix: a label, padded with zeros to 48 bytes, and the store id. */
-export function recordPrefix(label: "keyloom record v1" | "keyloom slot table v1", storeId: Id): Uint8Array {
+/** What the records of a store are sealed for; chunks of a backup are sealed as if they were records of one of their own. */
+export type RecordLabel = "keyloom record v1" | "keyloom slot table v1" | "keyloom backup v1";
+
+/** The prefix: a label, padded with zeros to 48 bytes, and the id of the store, or of the backup. */
+export function recordPrefix(label: RecordLabel, storeId: Id): Uint8Array {
   const prefix = new Uint8Array(64);
   prefix.set(utf8(label));
   prefix.set(storeId, 48);

@@ -43,6 +43,12 @@ export const ERROR_CODES = {
   STORE_NEWER_FORMAT: "failed",
   STORE_UNREADABLE: "failed",
 
+  // Backups.
+  BACKUP_DAMAGED: "integrity",
+  BACKUP_NEWER_FORMAT: "failed",
+  BACKUP_ROLLBACK: "denied",
+  BACKUP_UNSUPPORTED: "failed",
+
   // Unlocking.
   UNLOCK_FAILED: "denied",
   UNLOCK_INVALID_SECRET: "usage",

@@ -35,6 +35,7 @@ const LOGGED = {
   unlockSlots: "renewals",
   mark: "each",
   epoch: "each",
+  restoring: null,
   entity: "each",
   policy: "each",
   proposal: "each",
@@ -230,7 +231,8 @@ class Tallies {
     const found: Found[] = [];
     const gates: Tally[] = [];
     for (const tally of this.#tallies.values()) {
-      if (tally.damaged) continue;
+      // A job without a record of its own: an event alone bears its id.
+      if (tally.damaged || (tally.revision === 0 && tally.puts === 0)) continue;
       switch (loggedAs(tally.storageKey)) {
         case "each":
           found.push(...verdict(tally, tally.puts, whole));

@@ -8,7 +8,7 @@ import { MAX_TIME, type Clock } from "../foundation/clock.js";
 import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
 import { randomBytes, type RandomSource } from "../foundation/random.js";
-import { ALGORITHM, USAGE, type Core, type Handle } from "../crypto/core.js";
+import { ALGORITHM, USAGE, type Core, type Handle, type Vault } from "../crypto/core.js";
 import {
   encodeMaterialAttributes,
   MAC_ID,
@@ -31,7 +31,7 @@ import { evaluateOwner } from "../policy/evaluate.js";
 import type { Principal } from "../policy/model.js";
 import { Committer } from "../commands/committer.js";
 import { initStore, replaceSlotTable, type UpkeepEvent } from "../commands/upkeep.js";
-import type { Entry, StorageAdapter } from "../storage/adapter.js";
+import type { Entry, Mutation, StorageAdapter } from "../storage/adapter.js";
 import { keyspace, ranges } from "../storage/keyspace.js";
 import { SALT_LENGTH, type PassphraseKdf, type SlotKdf } from "./kdfs.js";
 import type { UnlockMethod } from "./methods.js";
@@ -71,7 +71,7 @@ export interface OpenedStore {
   committer: Committer;
 }
 
-interface Header {
+export interface Header {
   storeId: Id;
   owner: Id;
   created: number;
@@ -110,8 +110,11 @@ export async function openStore(parts: OpenParts): Promise<OpenedStore> {
     throw new KeyloomError("STORE_EXISTS", { message: "there is a store here already" });
   }
   for await (const entry of parts.storage.list(ranges.everything(), { limit: 1, keysOnly: true })) {
+    const half = (await parts.storage.get(keyspace.restoring())) !== null;
     throw new KeyloomError("STORE_DAMAGED", {
-      message: "the store holds entries but no header: it is damaged, or is no Keyloom store",
+      message: half
+        ? "the restore of a backup was not finished: restore the same backup again, which goes on from there"
+        : "the store holds entries but no header: it is damaged, or is no Keyloom store",
       storageKey: entry.key,
     });
   }
@@ -232,7 +235,7 @@ function salted(random: RandomSource, kdf: PassphraseKdf): SlotKdf {
 
 /** A slot with PBKDF2 as one with Argon2id, under the same id and passphrase. `null`: the slot stays as it is. */
 async function renewSlot(
-  parts: OpenParts,
+  parts: Pick<OpenParts, "core" | "unlock" | "random">,
   slot: RootSlot,
   secret: Uint8Array,
   root: Handle,
@@ -268,35 +271,92 @@ export async function readSlots(
   return decodeSlotTable(openRecords(vault, slotTableKey(root, storeId), [entry])[0]!.body).slots;
 }
 
-async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<OpenedStore> {
-  const { storage, core, unlock } = parts;
-  const { vault } = core;
+/** A record as it is stored, here or in a backup. */
+type Sealed = Pick<Entry, "key" | "value">;
+
+export interface Unlocked {
+  header: Header;
+  root: { handle: Handle; version: number };
+  records: Records;
+  table: SlotTable;
+  slots: Sealed;
+  /** A slot made anew, where that was asked for and the unlock method wants it. */
+  renewed: RootSlot | null;
+}
+
+/**
+ * From the entries that everything hangs on to the keys of a store.
+ *
+ * @param readMacKey - reads the entry at the path of the MAC key
+ * @throws {KeyloomError} as `openStore`
+ */
+export async function unlockEntries(
+  parts: Pick<OpenParts, "core" | "unlock" | "random">,
+  headerEntry: Sealed,
+  slots: Sealed,
+  readMacKey: (path: Uint8Array) => Promise<Sealed>,
+  renew = false,
+): Promise<Unlocked> {
+  const { vault } = parts.core;
   const header = decode("the store's header", () => decodeHeader(parseRecord(headerEntry.value).body));
-  const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
-  const table = decode("the slot table", () => decodeSlotTable(parseRecord(slotsEntry.value).body));
-  const { root, renewed } = await withSecret(unlock, async (secret) => {
+  const table = decode("the slot table", () => decodeSlotTable(parseRecord(slots.value).body));
+  const { root, renewed } = await withSecret(parts.unlock, async (secret) => {
     for (const slot of table.slots) {
-      if (!slotMatches(slot, unlock)) continue;
+      if (!slotMatches(slot, parts.unlock)) continue;
       const handle = await openSlot(vault, table.rootVersion, slot, secret);
       if (handle === null) continue;
       // The table is believed now, before any of it is written again.
-      openRecords(vault, slotTableKey(handle, header.storeId), [slotsEntry]);
-      return { root: handle, renewed: await renewSlot(parts, slot, secret, handle) };
+      openRecords(vault, slotTableKey(handle, header.storeId), [slots]);
+      return { root: handle, renewed: renew ? await renewSlot(parts, slot, secret, handle) : null };
     }
     throw new KeyloomError("UNLOCK_FAILED", { message: "no root slot opens with this secret" });
   });
-
-  const macEntry = await requireEntry(storage, macKeyPath(table.rootVersion), "the MAC key is missing");
+  const macEntry = await readMacKey(macKeyPath(table.rootVersion));
   const { attributes, wrapped } = splitMaterial(macEntry.key, parseRecord(macEntry.value).body);
   const macKey = unwrapMacKey(() => vault.unwrap(root, attributes, wrapped));
   const records = recordsOf(vault, {
     handle: macKey,
     prefix: recordPrefix("keyloom record v1", header.storeId),
   });
+  records.open([headerEntry, macEntry]);
+  return { header, root: { handle: root, version: table.rootVersion }, records, table, slots, renewed };
+}
+
+/** What differs in a copy of a store under another id: how records are sealed, the header, the slot table's MAC. */
+export function copyOfStore(
+  vault: Vault,
+  { header, root, records, slots }: Unlocked,
+  headerEntry: Sealed,
+  storeId: Id,
+): { records: Records; header: UnsealedRecord; slotTable: Mutation; event: UpkeepEvent } {
+  const { revision, body } = parseRecord(slots.value);
+  const unsealed = { storageKey: keyspace.unlockSlots(), revision, body };
+  const [table] = sealRecords(vault, slotTableKey(root.handle, storeId), [unsealed], false);
+  const prefix = recordPrefix("keyloom record v1", storeId);
+  return {
+    records: recordsOf(vault, { handle: records.key.handle, prefix }),
+    header: {
+      storageKey: keyspace.header(),
+      revision: parseRecord(headerEntry.value).revision + 1,
+      body: encodeHeader({ ...header, storeId }),
+    },
+    slotTable: { kind: "put", key: unsealed.storageKey, value: table!.value },
+    event: eventOf(header.owner),
+  };
+}
+
+async function openExisting(parts: OpenParts, headerEntry: Entry): Promise<OpenedStore> {
+  const { storage, core } = parts;
+  const { vault } = core;
+  const slotsEntry = await requireEntry(storage, keyspace.unlockSlots(), "the slot table is missing");
+  const readMacKey = (path: Uint8Array): Promise<Entry> =>
+    requireEntry(storage, path, "the MAC key is missing");
+  const unlocked = await unlockEntries(parts, headerEntry, slotsEntry, readMacKey, true);
+  const { header, records, table, renewed } = unlocked;
+  const root = unlocked.root.handle;
   const epoch = await requireEntry(storage, keyspace.epoch(), "the epoch is missing");
   const mark = await requireEntry(storage, keyspace.mark(), "the store's mark is missing");
-  const opened = records.open([headerEntry, macEntry, epoch, mark]);
-  const markTime = decodeMark(opened[3]!.body);
+  const markTime = decodeMark(records.open([epoch, mark])[1]!.body);
   const committer = committerOf(parts, records);
   if (renewed !== null) {
     const slots = table.slots.map((slot) => (equalBytes(slot.id, renewed.id) ? renewed : slot));

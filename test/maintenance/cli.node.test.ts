@@ -1,5 +1,5 @@
-/** `keyloom doctor` over an LMDB store that was edited with LMDB's own interface. */
-import { rm } from "node:fs/promises";
+/** `keyloom doctor` over an LMDB store that was edited with LMDB's own interface; `backup` and `restore`. */
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { open as openLmdb } from "lmdb";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { EXIT_CODES } from "../../sdk/cli/exit-codes.js";
@@ -57,4 +57,24 @@ it("says what it can't repair, and fails, as JSON too", async () => {
   const ran = await at.run("doctor", "--repair", "--json");
   expect(ran.code).toBe(EXIT_CODES.integrity);
   expect(JSON.parse(ran.stdout)).toMatchObject({ found: 2, repaired: 0, kinds: { "history-gap": 2 } });
+});
+
+it("backs up and restores into another store, and refuses without the word for it", async () => {
+  const file = at.path("backup");
+  const other = ["--store", `lmdb:${at.path("other")}`, "--raw-key-file", at.path("key")];
+  expect((await at.run("backup", file)).stdout).toMatch(/: [\d,]+ bytes\n$/);
+  expect((await at.run("backup", file)).code).toBe(EXIT_CODES.conflict);
+  expect((await at.bare(["restore", file, ...other])).code).toBe(EXIT_CODES.denied);
+  const restored = await at.bare(["restore", file, "--accept-rollback", ...other]);
+  expect(restored).toMatchObject({ code: 0, stderr: "" });
+  expect(restored.stdout).toMatch(/^\d+ entries of .*Z \(store [-0-9a-f]{36}\)\n$/);
+  const list = async (ran: Promise<{ stdout: string }>): Promise<string> => (await ran).stdout;
+  expect(await list(at.bare(["list", ...other]))).toBe(await list(at.run("list")));
+  expect((await at.bare(["restore", file, "--accept-rollback", ...other])).code).toBe(EXIT_CODES.conflict);
+  const cut = (await readFile(file)).subarray(0, -1);
+  await writeFile(file, cut);
+  const third = ["--store", `lmdb:${at.path("third")}`, "--raw-key-file", at.path("key")];
+  const damaged = await at.bare(["restore", file, "--accept-rollback", ...third]);
+  expect(damaged.code).toBe(EXIT_CODES.integrity);
+  expect(damaged.stderr).toContain("BACKUP_DAMAGED");
 });
