@@ -51,6 +51,11 @@ export function originOf({ records }: Pick<StoreContext, "records">): string {
   return `keyloom.dev/audit/${idToString(records.key.prefix.slice(48))}`;
 }
 
+/** The origin of a stored checkpoint: of the store that this one was restored from, where it is older than that. */
+function originIn(note: string): string {
+  return note.slice(0, note.indexOf("\n"));
+}
+
 async function managedSigner(context: StoreContext): Promise<LogSigner> {
   if ((await context.ring.lookup(CHECKPOINT_KEY)) === null) await makeKey(context);
   return {
@@ -75,9 +80,9 @@ async function makeKey(context: StoreContext): Promise<void> {
 /** The key that signed a checkpoint, as verifiers know it. */
 export async function noteKeyOf(
   context: StoreContext,
-  { key, version }: Pick<StoredCheckpoint, "key" | "version">,
+  { key, version, note }: Pick<StoredCheckpoint, "key" | "version" | "note">,
 ): Promise<NoteKey> {
-  return { name: originOf(context), publicKey: (await publicKeyOf(context, idToString(key), version)).raw };
+  return { name: originIn(note), publicKey: (await publicKeyOf(context, idToString(key), version)).raw };
 }
 
 export async function viewOfCheckpoint(
@@ -85,7 +90,7 @@ export async function viewOfCheckpoint(
   stored: StoredCheckpoint,
 ): Promise<AuditCheckpoint> {
   return {
-    origin: originOf(context),
+    origin: originIn(stored.note),
     size: stored.size,
     root: toBase64(stored.root),
     note: stored.note,

@@ -107,7 +107,7 @@ async function openForeign(
   const keys: NoteKey[] = [];
   if (verifierKey !== undefined) keys.push(decodeVerifierKey(verifierKey, context));
   else for (const stored of own) keys.push(await noteKeyOf(context, stored));
-  const different = new Map(keys.map((key) => [toBase64(key.publicKey), key]));
+  const different = new Map(keys.map((key) => [`${key.name} ${toBase64(key.publicKey)}`, key]));
   let failure: unknown = new KeyloomError("AUDIT_CHECKPOINT_INVALID", {
     message: `no checkpoint of ${originOf(context)} says which key to verify this one with`,
   });

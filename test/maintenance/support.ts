@@ -65,6 +65,7 @@ export async function sample(): Promise<Sample> {
   await keys.createMany(3, { algorithm: AEAD, under: kek, tags: ["many"] });
   await keys.createMany(1, { ...KEK });
   await keys.sequenceAudit();
+  await keys.checkpointAudit();
   const data = await keys.create({
     name: "data",
     algorithm: AEAD,

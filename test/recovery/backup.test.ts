@@ -79,6 +79,24 @@ describe("a store from a backup", () => {
     await again.keys.close();
   });
 
+  it("has the log of the old one, with its checkpoints, and goes on from them", async () => {
+    const { keys } = await openMemory({ seed: 21 });
+    await keys.create({ name: "first", algorithm: AEAD });
+    const old = await keys.checkpointAudit();
+    const bytes = await backupOf(keys);
+    await keys.close();
+    const space = new MemorySpace();
+    await restored(core, bytes, memoryStorage({ space }));
+    const { keys: back } = await openMemory({ space, create: false });
+    expect((await back.verifyAudit()).checkpoints).toBe(1);
+    const next = await back.checkpointAudit();
+    expect(next.size).toBeGreaterThan(old.size);
+    expect(next.origin).not.toBe(old.origin);
+    const report = await back.verifyAudit({ checkpoint: old.note });
+    expect(report).toMatchObject({ checkpoints: 2, checkpoint: { note: next.note } });
+    await back.close();
+  });
+
   it("is of one instant, although others write while the backup is read", async () => {
     const { keys } = await openMemory({ seed: 3 });
     await keys.createMany(500, { algorithm: AEAD });
