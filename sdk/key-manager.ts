@@ -760,6 +760,7 @@ export class KeyManager {
 
   /**
    * Moves everything wrapped under old versions of a wrapping key to its current version, in batches.
+   * Processes that are told the same `job` share it, each range of keys being one's at a time.
    *
    * @throws {KeyloomError} through the job: `KEY_NOT_FOUND`, `KEY_NOT_USABLE`, `STORE_DAMAGED`, `JOB_CANCELLED`
    */

@@ -10,7 +10,7 @@ import { idToString, type Id } from "../foundation/ids.js";
 import { nextTurn } from "../foundation/turn.js";
 import type { UnsealedRecord } from "../crypto/records.js";
 import { keyspace } from "../storage/keyspace.js";
-import type { Check, Conflict, Mutation } from "../storage/adapter.js";
+import { MAX_KEY_BYTES, type Check, type Conflict, type Mutation } from "../storage/adapter.js";
 import type { Decision, Operation } from "../policy/model.js";
 import { BULK_ROW_LENGTH, MAX_BULK_KEYS } from "../audit/event.js";
 import { itemsPerCommit, type ItemCost, type Plan } from "./committer.js";
@@ -25,6 +25,8 @@ export interface JobRecord {
   finished: boolean;
   /** What the summary tells besides, summed over the batches; its meaning is its kind's. */
   sums?: readonly number[] | undefined;
+  /** Of a job that several share: how many ranges have been given out, and behind which storage key the next begins. */
+  given?: { ranges: number; upTo: Uint8Array } | undefined;
 }
 
 /** The most sums that a record has. */
@@ -40,11 +42,21 @@ export interface StoredJob {
 
 /** What a batch's commit puts: the job's record, one revision on. */
 function jobRecord(job: StoredJob): UnsealedRecord {
-  const { kind, request, done, finished, sums } = job.record;
+  const { kind, request, done, finished, sums, given } = job.record;
   return {
     storageKey: keyspace.job(job.id),
     revision: job.revision + 1,
-    body: encodeCbor(cborMap([1, kind], [2, request], [3, done], [4, finished], [5, sums && [...sums]])),
+    body: encodeCbor(
+      cborMap(
+        [1, kind],
+        [2, request],
+        [3, done],
+        [4, finished],
+        [5, sums && [...sums]],
+        [6, given?.ranges],
+        [7, given?.upTo],
+      ),
+    ),
   };
 }
 
@@ -75,6 +87,7 @@ export async function openJob(
     finished: reader.bool(4),
   };
   if (reader.has(5)) record.sums = reader.uints(5, MAX_SUMS);
+  if (reader.has(6)) record.given = { ranges: reader.uint(6, 0xffff_ffff), upTo: storageKeyOf(reader, 7) };
   if (record.kind !== kind || !equalBytes(record.request, digest)) {
     throw new KeyloomError("JOB_REQUEST_MISMATCH", {
       message: `job ${idToString(id)} was started with another request`,
@@ -82,6 +95,13 @@ export async function openJob(
     });
   }
   return { id, record, revision, storageVersion: entry.version };
+}
+
+/** A field that holds a storage key, or nothing. */
+export function storageKeyOf(reader: CborReader, field: number): Uint8Array {
+  const key = reader.bytes(field);
+  if (key.length <= MAX_KEY_BYTES) return key;
+  throw new KeyloomError("STORE_DAMAGED", { message: "a job record has too long a storage key" });
 }
 
 /** How many items one commit of this store takes; never more than an event lists. */

@@ -21,6 +21,7 @@ export const UPKEEP_OPERATIONS = {
   "reserve-usage": "a writer reserved uses of a version with limits: they count as spent",
   "return-usage": "a writer gave back what it had reserved and not used",
   checkpoint: "the audit log's size and root were signed",
+  share: "a range of a job was given out, taken over from a worker that stood still, or given back",
   expose: "what was ever wrapped under a compromised wrapping-key version is marked",
   backup: "a backup was begun; its id stands as the job",
   restore: "the store came into being from a backup, whose id stands as the job",

@@ -5,7 +5,7 @@
  */
 import { concat, getU32, getU64, putU32, putU64, utf8 } from "../foundation/bytes.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
-import type { Range } from "./adapter.js";
+import { compareBytes, type Range } from "./adapter.js";
 
 /** Prefix bytes. Gaps leave room beside their relatives; a byte never changes its meaning. */
 export const PREFIX = {
@@ -34,6 +34,7 @@ export const PREFIX = {
   job: 0x50,
   leaseBeat: 0x51,
   leaseFence: 0x52,
+  leaseRange: 0x53,
   indexName: 0x60,
   indexTag: 0x61,
   indexOwner: 0x62,
@@ -72,6 +73,7 @@ export const RECORD_PREFIXES = [
   "job",
   "leaseBeat",
   "leaseFence",
+  "leaseRange",
 ] as const satisfies readonly Prefix[];
 
 const ZERO = new Uint8Array(1);
@@ -129,6 +131,7 @@ export const keyspace = {
   job: (id: Id): Uint8Array => build("job", id),
   leaseBeat: (lease: number): Uint8Array => build("leaseBeat", new Uint8Array([lease])),
   leaseFence: (lease: number): Uint8Array => build("leaseFence", new Uint8Array([lease])),
+  leaseRange: (job: Id, n: number): Uint8Array => build("leaseRange", job, n),
   indexName: (name: string): Uint8Array => build("indexName", utf8(name), ZERO),
   indexTag: (tag: string, key: Id): Uint8Array => build("indexTag", utf8(tag), ZERO, key),
   indexOwner: (owner: Id, key: Id): Uint8Array => build("indexOwner", owner, key),
@@ -190,6 +193,12 @@ export const ranges = {
   auditCheckpoints: (): Range => rangeOf(build("auditCheckpoint")),
   auditHeads: (): Range => rangeOf(build("auditHead")),
   jobs: (): Range => rangeOf(build("job")),
+  leaseRanges: (job: Id): Range => rangeOf(build("leaseRange", job)),
+  /** The part of a range that begins behind a key of it or before it. */
+  behind: ({ start, end }: Range, key: Uint8Array): Range => ({
+    start: compareBytes(start, key) > 0 ? start : concat(key, ZERO),
+    end,
+  }),
   byTag: (tag: string, after?: Uint8Array): Range => rangeOf(build("indexTag", utf8(tag), ZERO), after),
   byOwner: (owner: Id, after?: Uint8Array): Range => rangeOf(build("indexOwner", owner), after),
   byState: (state: number, after?: Uint8Array): Range =>
@@ -236,7 +245,7 @@ export function parseMaterialKey(key: Uint8Array): MaterialPath {
   };
 }
 
-/** The version right behind the id of `idOfKey`: of `history`, `gate`, `trail`, `indexExposed`, `indexExposing`. */
+/** The version right behind the id of `idOfKey`: of `history`, `gate`, `trail`, `leaseRange`, `indexExposed`, `indexExposing`. */
 export function versionOfKey(key: Uint8Array): number {
   return getU32(key, 1 + ID_LENGTH);
 }

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { bulkRows, decodeIntake, type EventBody } from "../../sdk/audit/event.js";
 import { decodeHead } from "../../sdk/audit/intake.js";
+import { decodeRows } from "../../sdk/audit/log.js";
 import { RECORD_HEAD_LENGTH, MAC_LENGTH } from "../../sdk/crypto/records.js";
 import { USAGES } from "../../sdk/crypto/algorithms.js";
 import { getU32 } from "../../sdk/foundation/bytes.js";
@@ -71,7 +72,7 @@ export async function agreement(storage: StorageAdapter): Promise<Agreed> {
   const family = (name: keyof typeof PREFIX): Map<string, Stored & { key: Uint8Array }> =>
     families.get(PREFIX[name]) ?? new Map<string, never>();
 
-  const events = logOf(family("auditIntake"), family("auditHead"));
+  const events = logOf(family("auditIntake"), family("auditBundle"), family("auditHead"));
   // How often the log says that a record was put, and with which digests.
   const said = new Map<string, Set<string>>();
   const moves = new Map<string, Set<string>>();
@@ -150,17 +151,32 @@ export async function agreement(storage: StorageAdapter): Promise<Agreed> {
   for (const { key, body } of family("job").values()) {
     const reader = CborReader.decode(body, "a job record");
     const id = idToString(idOfKey(key));
-    jobs.set(id, { done: reader.uint(3), finished: reader.bool(4) });
-    agree(doneBy.get(id) === reader.uint(3), `a job did ${reader.uint(3)}, the log knows ${doneBy.get(id)}`);
+    // What a shared job's ranges have done is added to its record when they are finished.
+    let done = reader.uint(3);
+    for (const range of family("leaseRange").values()) {
+      if (idToString(idOfKey(range.key)) === id) done += CborReader.decode(range.body, "a range").uint(3);
+    }
+    jobs.set(id, { done, finished: reader.bool(4) });
+    agree(doneBy.get(id) === done, `a job did ${done}, the log knows ${doneBy.get(id)}`);
   }
   return { keys, jobs, under };
 }
 
-/** Every writer's chain, link by link up to its head. */
+/** Every writer's chain, link by link up to its head: what waits in the intake, and what has moved to the log. */
 function logOf(
   intake: ReadonlyMap<string, Stored & { key: Uint8Array }>,
+  bundles: ReadonlyMap<string, Stored>,
   heads: ReadonlyMap<string, Stored & { key: Uint8Array }>,
 ): EventBody[] {
+  const bodies = new Map<string, Uint8Array>();
+  for (const [key, { body }] of intake) bodies.set(key, body);
+  for (const part of bundles.values()) {
+    for (const { writer, sequence, bytes } of decodeRows(part.body)) {
+      const key = nameOf(keyspace.auditIntake(writer, sequence));
+      agree(!bodies.has(key), "an entry both waits and has moved");
+      bodies.set(key, bytes);
+    }
+  }
   const events: EventBody[] = [];
   let entries = 0;
   for (const { key, body } of heads.values()) {
@@ -168,15 +184,15 @@ function logOf(
     const head = decodeHead(body);
     let link: Uint8Array = new Uint8Array(32);
     for (let sequence = 1; sequence <= head.sequence; sequence++, entries++) {
-      const entry = intake.get(nameOf(keyspace.auditIntake(writer, sequence)));
-      if (entry === undefined) throw new Error(`entry ${sequence} of a writer's chain is missing`);
-      const decoded = decodeIntake(entry.body);
+      const bytes = bodies.get(nameOf(keyspace.auditIntake(writer, sequence)));
+      if (bytes === undefined) throw new Error(`entry ${sequence} of a writer's chain is missing`);
+      const decoded = decodeIntake(bytes);
       agree(nameOf(link) === nameOf(decoded.previous), "a chain is broken");
-      link = sha256(Uint8Array.of(0), entry.body);
+      link = sha256(Uint8Array.of(0), bytes);
       if (decoded.kind === "event") events.push(decoded);
     }
     agree(nameOf(link) === nameOf(head.link), "a chain's head is of another chain");
   }
-  agree(intake.size === entries, "entries behind a chain's head");
+  agree(bodies.size === entries, "entries behind a chain's head");
   return events;
 }
