@@ -1,12 +1,16 @@
 /**
  * `npm run bench:storage`: a wrapping key's rotation over 10,000, 100,000 and 1,000,000 keys, with where the time goes, beside
  * the same loop written with node:crypto and with libsodium on the same store. Writes docs/BENCHMARKS-STORAGE.md when run
- * whole; arguments name engines and counts: `npm run bench:storage -- lmdb 10000`.
+ * whole, or with the argument `write`; others name engines and counts: `npm run bench:storage -- lmdb 10000`.
  */
+import { spawn } from "node:child_process";
 import { createCipheriv, createDecipheriv, createHmac, randomFillSync, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import sodium from "libsodium-wrappers";
 import { KeyManager, rawKey } from "../sdk/index.js";
 import type { Entry, Mutation, Range, StorageAdapter } from "../sdk/storage/adapter.js";
@@ -222,6 +226,107 @@ async function plainLoop(
   }
 }
 
+interface Shared {
+  engine: Engine;
+  count: number;
+  alone: number;
+  together: number;
+  batches: number;
+  retried: number;
+}
+
+/** `storage.ts worker URL JOB`: a process that shares a re-wrap, once it is told to begin; says how its batches went. */
+async function worker(url: string, job: string): Promise<void> {
+  const inner = await storageFromUrl(url);
+  const said = { batches: 0, retried: 0 };
+  const storage: StorageAdapter = {
+    capabilities: inner.capabilities,
+    get: (key) => inner.get(key),
+    getMany: (keys) => inner.getMany(keys),
+    list: (range, options) => inner.list(range, options),
+    count: (range) => inner.count(range),
+    async commit(commit) {
+      const outcome = await inner.commit(commit);
+      if (commit.mutations.length >= BATCH) said[outcome.committed ? "batches" : "retried"]++;
+      return outcome;
+    },
+    close: () => inner.close(),
+  };
+  const keys = await KeyManager.open({ storage, unlock: rawKey(WORKERS_SECRET.slice()), create: false });
+  console.log("ready");
+  await once(process.stdin, "data");
+  await keys.rewrap("kek", { job });
+  console.log(JSON.stringify(said));
+  await keys.close();
+  process.exit(0);
+}
+
+const WORKERS_SECRET = new Uint8Array(32).fill(7);
+
+/** So many processes re-wrap all keys together. @returns milliseconds, and how their batches went */
+async function together(
+  url: string,
+  workers: number,
+): Promise<{ ms: number; batches: number; retried: number }> {
+  const job = crypto.randomUUID();
+  const file = fileURLToPath(import.meta.url);
+  const children = Array.from({ length: workers }, () => {
+    const child = spawn(process.execPath, ["--import", "tsx", file, "worker", url, job], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    return { child, line: async () => String((await lines.next()).value) };
+  });
+  for (const { line } of children) await line();
+  const from = performance.now();
+  for (const { child } of children) child.stdin.write("go\n");
+  const said = await Promise.all(
+    children.map(async ({ line }) => JSON.parse(await line()) as { batches: number; retried: number }),
+  );
+  const ms = performance.now() - from;
+  const sum = (what: "batches" | "retried"): number => said.reduce((all, each) => all + each[what], 0);
+  return { ms, batches: sum("batches"), retried: sum("retried") };
+}
+
+async function sharedByTwo(engine: Engine, url: string, count: number): Promise<Shared> {
+  const keys = await KeyManager.open({
+    storage: await storageFromUrl(url),
+    unlock: rawKey(WORKERS_SECRET.slice()),
+  });
+  await keys.create({ name: "kek", algorithm: ALGORITHM, usages: ["wrap", "unwrap"] });
+  await keys.createMany(count, { algorithm: ALGORITHM, under: "kek" });
+  await keys.rotate("kek");
+  const alone = await together(url, 1);
+  await keys.rotate("kek");
+  const two = await together(url, 2);
+  await keys.close();
+  const { batches, retried } = two;
+  return {
+    engine,
+    count,
+    alone: (count / alone.ms) * 1000,
+    together: (count / two.ms) * 1000,
+    batches,
+    retried,
+  };
+}
+
+function sharedTable(all: readonly Shared[]): string {
+  const whole = (value: number): string => Math.round(value).toLocaleString("en");
+  return [
+    "## Two processes on one re-wrap",
+    "",
+    "| store | keys | keys/s, one process | keys/s, two | ratio | batches | retried |",
+    "|---|---:|---:|---:|---:|---:|---:|",
+    ...all.map(
+      (each) =>
+        `| ${each.engine} | ${whole(each.count)} | ${whole(each.alone)} | ${whole(each.together)} | ` +
+        `${(each.together / each.alone).toFixed(2)} × | ${each.batches} | ${each.retried} |`,
+    ),
+    "",
+  ].join("\n");
+}
+
 function table(figures: readonly Figure[]): string {
   const number = (value: number): string => value.toFixed(1);
   const rows = figures.map(({ engine, what, count, perSecond, parts }) => {
@@ -250,6 +355,7 @@ In their rows "crypto" has what encoding there is; in ours the core's calls are 
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
+  if (asked[0] === "worker") return worker(asked[1]!, asked[2]!);
   const engines = (Object.keys(GOALS) as Engine[]).filter(
     (engine) => asked.includes(engine) || !asked.some((word) => word in GOALS),
   );
@@ -262,6 +368,7 @@ async function main(): Promise<void> {
   const fresh = (engine: Engine): string =>
     engine === "lmdb" ? `lmdb:${join(base, `store-${++stores}`)}` : server!.url(`bench${++stores}`);
   const figures: Figure[] = [];
+  const shared: Shared[] = [];
   const add = (...more: Figure[]): void => {
     figures.push(...more);
     console.log(table(more));
@@ -274,6 +381,8 @@ async function main(): Promise<void> {
         add(await plainLoop(engine, "re-wrap, node:crypto", fresh(engine), count, NODE));
         add(await plainLoop(engine, "re-wrap, libsodium", fresh(engine), count, SODIUM));
       }
+      shared.push(await sharedByTwo(engine, fresh(engine), counts.at(-1) ?? 100_000));
+      console.log(sharedTable(shared.slice(-1)));
     }
   } finally {
     await server?.stop();
@@ -283,8 +392,9 @@ async function main(): Promise<void> {
     version: string;
   };
   const machine = `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, load ${loadavg()[0]!.toFixed(1)} at the end, Node ${process.versions.node}, keyloom ${version}.`;
-  const text = [HEAD, `${machine}\n`, table(figures)].join("\n");
-  if (asked.length === 0) writeFileSync(new URL("../docs/BENCHMARKS-STORAGE.md", import.meta.url), text);
+  const text = [HEAD, `${machine}\n`, table(figures), sharedTable(shared)].join("\n");
+  if (asked.length === 0 || asked.includes("write"))
+    writeFileSync(new URL("../docs/BENCHMARKS-STORAGE.md", import.meta.url), text);
 }
 
 await main();

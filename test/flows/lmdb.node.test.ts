@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { KeyManager, rawKey } from "../../sdk/index.js";
 import { lmdbStorage } from "../../sdk/storage/lmdb.js";
+import { fullDisk } from "./full-disk.js";
 import { processesShareAStore } from "./processes.js";
 import { AEAD, auditOperations, codeOf, collect, KEK, text } from "./support.js";
 
@@ -183,3 +184,5 @@ describe("a store on disk", () => {
 });
 
 processesShareAStore("LMDB", () => `lmdb:${join(base, `store-${++folders}`)}`);
+
+fullDisk("LMDB", (path) => lmdbStorage({ path }));

@@ -8,6 +8,7 @@ import { afterAll } from "vitest";
 import { sqliteStorage } from "../../sdk/storage/sqlite.js";
 import { inNewerNode } from "../newer-node.js";
 import { durableStoreFlows } from "./durable-store.js";
+import { fullDisk } from "./full-disk.js";
 import { processesShareAStore } from "./processes.js";
 
 if (isBuiltin("node:sqlite")) {
@@ -18,6 +19,7 @@ if (isBuiltin("node:sqlite")) {
     const path = join(base, `store-${++files}.sqlite`);
     return { open: (options) => sqliteStorage({ path, ...options }) };
   });
+  fullDisk("SQLite", (file) => sqliteStorage({ path: file }));
   processesShareAStore("SQLite", () => `sqlite:${join(base, `store-${++files}.sqlite`)}`);
 } else {
   await inNewerNode(import.meta.url);
