@@ -11,6 +11,7 @@ import { bulkRows, type EventBody } from "../audit/event.js";
 import type { ChainFault } from "../audit/faults.js";
 import { surveyAudit } from "../audit/survey.js";
 import type { Sha256 } from "../audit/intake.js";
+import type { UpkeepOperation } from "../commands/upkeep.js";
 import type { Entry } from "../storage/adapter.js";
 import {
   idOfKey,
@@ -27,7 +28,8 @@ import { readRecords, type Examination } from "./reading.js";
 
 /**
  * What the log says of a family's records: `each` put is in an event; `gate`: but for the first of a gate that was made in
- * a batch; `moves`: a material record's re-wraps, by key version, for they change its path; `renewals`: the slot table's.
+ * a batch; `moves`: a material record's re-wraps, by key version, for they change its path; `renewals`: the slot table's;
+ * `shares`: what a range of a shared job has done, before the job's record says it.
  * `null`: nothing is ever put twice, and what must be there follows from elsewhere.
  */
 const LOGGED = {
@@ -56,7 +58,11 @@ const LOGGED = {
   job: "each",
   leaseBeat: null,
   leaseFence: null,
-} as const satisfies Record<(typeof RECORD_PREFIXES)[number], "each" | "gate" | "moves" | "renewals" | null>;
+  leaseRange: "shares",
+} as const satisfies Record<
+  (typeof RECORD_PREFIXES)[number],
+  "each" | "gate" | "moves" | "renewals" | "shares" | null
+>;
 
 const loggedAs = (storageKey: Uint8Array): (typeof LOGGED)[keyof typeof LOGGED] => {
   const prefix = prefixOf(storageKey);
@@ -185,6 +191,7 @@ class Tallies {
   }
 
   read({ key, value }: Entry): void {
+    if (prefixOf(key) === "leaseRange") return this.#readRange(key, value);
     const tally = this.#of(key.slice());
     if (tally === null) return;
     try {
@@ -202,9 +209,20 @@ class Tallies {
     }
   }
 
+  /** Ranges are read after the jobs. One that can't be read is a finding of its own. */
+  #readRange(key: Uint8Array, value: Uint8Array): void {
+    const tally = this.#of(keyspace.job(idOfKey(key)));
+    if (tally?.done === undefined) return;
+    try {
+      tally.done += CborReader.decode(parseRecord(value).body, "a range of a job").uint(3);
+    } catch (error) {
+      if (!isKeyloomError(error)) throw error;
+    }
+  }
+
   event({ operation, records, bulk, job, subjects }: EventBody): void {
     for (const { storageKey, digest } of records) {
-      if (loggedAs(storageKey) !== null)
+      if (loggedAs(storageKey) !== null && loggedAs(storageKey) !== "shares")
         this.#put(storageKey, digest, loggedAs(storageKey) === "moves" ? 0 : 1);
     }
     let rows = 0;
@@ -215,7 +233,7 @@ class Tallies {
     }
     if (operation === "renew-slot") this.#put(keyspace.unlockSlots(), null, 1);
     const tally = job === undefined ? null : this.#of(keyspace.job(job));
-    if (tally !== null)
+    if (tally !== null && operation !== ("share" satisfies UpkeepOperation))
       tally.items += bulk !== undefined ? rows : operation === "sweep" ? subjects.length : 1;
   }
 
