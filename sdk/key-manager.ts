@@ -119,7 +119,7 @@ import {
   type RecoverOptions,
 } from "./messages/messages.js";
 import type { AgeSource } from "./messages/age/byte-source.js";
-import { report, type ReportEntry } from "./maintenance/report.js";
+import { report, type ReportEntry } from "./commands/report.js";
 import { rewrapKey, type RewrapSummary } from "./rotation/rewrap.js";
 import { rotateKey, type RotateOptions } from "./rotation/rotate.js";
 

@@ -5,7 +5,7 @@ import { readUsage } from "../keys/store-records.js";
 import { viewOfKey, type Key, type KeyVersionInfo } from "../keys/view.js";
 import { kdfWeaknesses, versionWeaknesses, type KdfStrength } from "../policy/strength.js";
 import type { StrengthRules } from "../policy/model.js";
-import { commandTime, decide, type StoreContext } from "../commands/execute.js";
+import { commandTime, decide, type StoreContext } from "./execute.js";
 
 export const FINDINGS = {
   "out-of-policy": "what is in use and weaker than the policy in force demands",
