@@ -24,12 +24,11 @@ import type { Usage } from "./lifecycle/limits.js";
 import { validAt, type Validity } from "./lifecycle/valid-at.js";
 import type { Policy, Principal } from "./policy/model.js";
 import type { StorageAdapter } from "./storage/adapter.js";
-import { listEntities } from "./entities/record.js";
-import { viewOfEntity, type EntityInfo } from "./entities/view.js";
+import type { EntityInfo } from "./entities/view.js";
 import { readPolicies } from "./governance/policy-record.js";
-import { listProposals, type Proposal } from "./governance/proposal-record.js";
+import type { Proposal } from "./governance/proposal-record.js";
 import type { ProposedRequest } from "./governance/requests.js";
-import { viewOfPolicy, viewOfProposal, type PolicyVersion, type ProposalInfo } from "./governance/view.js";
+import type { PolicyVersion, ProposalInfo } from "./governance/view.js";
 import { checkTags } from "./keys/names.js";
 import type { Revocation } from "./keys/versions.js";
 import { KeyRing } from "./keys/keyring.js";
@@ -73,24 +72,11 @@ import {
 import { createMany, MAX_ITEMS, type CreateManySummary } from "./commands/create-many.js";
 import { DenialAudit } from "./commands/denials.js";
 import { destroyVersion, type DestroyOptions } from "./commands/destroy.js";
-import {
-  approve,
-  propose,
-  withApproval,
-  type ApprovalOption,
-  type ApproveOptions,
-  type ProposeOptions,
-} from "./commands/approve.js";
+import type { ApprovalOption, ApproveOptions, ProposeOptions } from "./commands/approve.js";
 import { Authority } from "./commands/authority.js";
 import { authorize, commandTime, decide, type StoreContext } from "./commands/execute.js";
 import { exportCleartext } from "./commands/export.js";
-import {
-  registerEntity,
-  revokeEntity,
-  setPolicy,
-  type GovernOptions,
-  type RegisterOptions,
-} from "./commands/govern.js";
+import type { GovernOptions, RegisterOptions } from "./commands/govern.js";
 import { Job, type JobControl, type JobOptions } from "./commands/jobs.js";
 import { checkDates, setDates, type DatesOptions } from "./commands/set-dates.js";
 import type { AuditCheckpoint } from "./commands/checkpoint.js";
@@ -119,7 +105,7 @@ import {
   type RecoverOptions,
 } from "./messages/messages.js";
 import type { AgeSource } from "./messages/age/byte-source.js";
-import { report, type ReportEntry } from "./commands/report.js";
+import type { ReportEntry } from "./commands/report.js";
 import { rewrapKey, type RewrapSummary } from "./rotation/rewrap.js";
 import { rotateKey, type RotateOptions } from "./rotation/rotate.js";
 
@@ -835,6 +821,7 @@ export class KeyManager {
     const context = this.#open();
     const { storage, vault, ring, storeId } = context;
     const slots = (): ReturnType<typeof readSlots> => readSlots(storage, vault, ring.root.handle, storeId);
+    const { report } = await this.#use(governance);
     yield* this.#steps(report(context, withinDays * DAY_MS, slots));
   }
 
@@ -941,7 +928,10 @@ export class KeyManager {
     return this.#approved(
       options,
       () => ({ operation: "set-policy", policy, force: options.force }),
-      async (context) => viewOfPolicy(await setPolicy(context, policy, options)),
+      async (context) => {
+        const { setPolicy, viewOfPolicy } = await governance();
+        return viewOfPolicy(await setPolicy(context, policy, options));
+      },
     );
   }
 
@@ -950,6 +940,7 @@ export class KeyManager {
     return this.#use(async (context) => {
       await context.ring.refresh();
       authorize(context, "read", null);
+      const { viewOfPolicy } = await governance();
       return (await readPolicies(context.storage, context.records, MAX_POLICIES)).map(viewOfPolicy);
     });
   }
@@ -963,7 +954,10 @@ export class KeyManager {
     return this.#approved(
       options,
       () => ({ ...options, operation: "register-entity" }),
-      async (context) => viewOfEntity(await registerEntity(context, options)),
+      async (context) => {
+        const { registerEntity, viewOfEntity } = await governance();
+        return viewOfEntity(await registerEntity(context, options));
+      },
     );
   }
 
@@ -976,7 +970,10 @@ export class KeyManager {
     return this.#approved(
       options,
       () => ({ operation: "revoke-entity", entity: idToString(entityOf(entity)), force: options.force }),
-      async (context) => viewOfEntity(await revokeEntity(context, entityOf(entity), options)),
+      async (context) => {
+        const { revokeEntity, viewOfEntity } = await governance();
+        return viewOfEntity(await revokeEntity(context, entityOf(entity), options));
+      },
     );
   }
 
@@ -987,7 +984,10 @@ export class KeyManager {
    * @throws {KeyloomError} as that method for what can't be meant; `KEY_INVALID_OPTION` for an expiry out of range
    */
   propose(request: ProposedRequest, options: ProposeOptions = {}): Promise<ProposalInfo> {
-    return this.#use(async (context) => this.#proposal(await propose(context, request, options)));
+    return this.#use(async (context) => {
+      const { propose } = await governance();
+      return this.#proposal(await propose(context, request, options));
+    });
   }
 
   /** Proposals, newest first, at most 100: open ones, and those that are spent or have expired. */
@@ -995,8 +995,9 @@ export class KeyManager {
     return this.#use(async (context) => {
       await context.ring.refresh();
       authorize(context, "read", null);
+      const { listProposals } = await governance();
       const found = await listProposals(context.storage, context.records, MAX_PROPOSALS);
-      return found.map(({ proposal }) => this.#proposal(proposal));
+      return Promise.all(found.map(({ proposal }) => this.#proposal(proposal)));
     });
   }
 
@@ -1008,11 +1009,15 @@ export class KeyManager {
    */
   approve(proposal: string | { readonly id: string }, options: ApproveOptions): Promise<ProposalInfo> {
     const id = typeof proposal === "string" ? proposal : proposal.id;
-    return this.#use(async (context) => this.#proposal(await approve(context, id, options)));
+    return this.#use(async (context) => {
+      const { approve } = await governance();
+      return this.#proposal(await approve(context, id, options));
+    });
   }
 
-  #proposal(proposal: Proposal): ProposalInfo {
+  async #proposal(proposal: Proposal): Promise<ProposalInfo> {
     const { storeId, sha256 } = this.#context;
+    const { viewOfProposal } = await governance();
     return viewOfProposal(proposal, storeId, sha256);
   }
 
@@ -1021,7 +1026,10 @@ export class KeyManager {
     request: () => ProposedRequest,
     run: (context: StoreContext, version?: number) => Promise<T>,
   ): Promise<T> {
-    return this.#use((context) => withApproval(context, options, request, run));
+    return this.#use(async (context) => {
+      if (options.approval === undefined) return run(context);
+      return (await governance()).withApproval(context, options, request, run);
+    });
   }
 
   /** Every entity, oldest first: the owner, and those registered, revoked ones too. */
@@ -1029,6 +1037,7 @@ export class KeyManager {
     return this.#use(async (context) => {
       await context.ring.refresh();
       authorize(context, "read", null);
+      const { listEntities, viewOfEntity } = await governance();
       return (await listEntities(context.storage, context.records)).map(({ entity }) => viewOfEntity(entity));
     });
   }
@@ -1146,6 +1155,11 @@ export class KeyManager {
 /** Loaded when it is first needed: a page that only encrypts does without. */
 function auditLog(): Promise<typeof import("./commands/audit-log.js")> {
   return import("./commands/audit-log.js");
+}
+
+/** As `auditLog`. */
+function governance(): Promise<typeof import("./commands/governance.js")> {
+  return import("./commands/governance.js");
 }
 
 /** Listings leave out what policy does not let the principal read. */
