@@ -24,11 +24,12 @@ const BITS: Readonly<Record<string, number>> = {
   agree: 0x800,
 };
 
+/** Of X25519: `agree`, and that agreed keys encrypt and decrypt. */
 const TABLE: Readonly<Record<string, readonly [id: number, usages: string, byDefault: number]>> = {
   "XChaCha20-Poly1305": [1, "encrypt decrypt wrap unwrap", 0xc],
   "HMAC-SHA256": [2, "mac-generate mac-verify", 0x180],
   Ed25519: [6, "sign verify", 0x3],
-  X25519: [7, "agree", 0x800],
+  X25519: [7, "agree", 0x80c],
   A256KW: [8, "wrap unwrap", 0x30],
   A256KWP: [9, "wrap unwrap", 0x30],
 };

@@ -63,3 +63,26 @@ export async function auditOperations(keys: KeyManager): Promise<string[]> {
   for await (const entry of keys.audit()) operations.push(entry.operation ?? entry.kind);
   return operations;
 }
+
+/** What lies under `shared-kek`. */
+export const SHARED = ["shared-1", "shared-2", "shared-3"];
+
+/** Leaves a re-wrap of `shared-kek` in the middle of a range: three keys, one by one. */
+export async function leaveShared(space: MemorySpace, job: string, clock?: VirtualClock): Promise<void> {
+  const { keys } = await openMemory({ space, ...(clock === undefined ? {} : { clock }) });
+  await keys.create({ name: "shared-kek", ...KEK });
+  for (const name of SHARED) await keys.create({ name, algorithm: AEAD, under: "shared-kek" });
+  await keys.rotate("shared-kek");
+  await keys.close();
+  const narrow = memoryStorage({ space, limits: { maxMutations: 10 } });
+  const { keys: other } = await openMemory({
+    space,
+    storage: narrow,
+    ...(clock === undefined ? {} : { clock }),
+  });
+  const moving = other.rewrap("shared-kek", { job });
+  for await (const { done } of moving) if (done > 0) break;
+  moving.cancel();
+  await codeOf(moving);
+  await other.close();
+}

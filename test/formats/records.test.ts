@@ -12,7 +12,7 @@ import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
 import { virtualClock } from "../../sdk/testing/clock.js";
 import { openStore } from "../../sdk/unlock/open-store.js";
 import { rawKey } from "../../sdk/unlock/methods.js";
-import { AEAD, codeOf, KEK, openMemory, SECRET, text } from "../flows/support.js";
+import { AEAD, codeOf, KEK, leaveShared, openMemory, SHARED, SECRET, text } from "../flows/support.js";
 
 interface Stored {
   kind: string;
@@ -22,6 +22,7 @@ interface Stored {
 
 const JOB = "01890000-0000-7000-8000-000000000001";
 const MOVE_JOB = "01890000-0000-7000-8000-000000000002";
+const SHARED_JOB = "01990000-0000-7000-8000-0000000000cc";
 const space = new MemorySpace();
 const stored: Stored[] = [];
 let sealed: Uint8Array;
@@ -65,6 +66,7 @@ beforeAll(async () => {
   await keys.setPolicy(POLICY_TEMPLATES.roles);
   await keys.propose({ operation: "recover", key: "k" });
   await keys.close();
+  await leaveShared(space, SHARED_JOB);
   const second = await openMemory({ space });
   await second.keys.checkpointAudit();
   await second.keys.create({ name: "k2", algorithm: AEAD });
@@ -158,7 +160,18 @@ async function edited<T>(key: Uint8Array, value: Uint8Array | null, run: () => P
   }
 }
 
-/** For each kind: something that reads its records, and changes none. */
+/** What a manager leaves in it is gone with it. */
+async function copyOfStore(): Promise<MemorySpace> {
+  const copy = new MemorySpace();
+  const mutations: Mutation[] = [];
+  for await (const { key, value } of memoryStorage({ space }).list(ranges.everything())) {
+    mutations.push({ kind: "put", key, value });
+  }
+  await memoryStorage({ space: copy }).commit({ id: new Uint8Array(16), checks: [], mutations });
+  return copy;
+}
+
+/** For each kind: something that reads its records. */
 const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown>>> = {
   key: (keys) => keys.list(),
   material: async (keys) => {
@@ -166,7 +179,7 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
     if (String(opened) !== String(text("message"))) throw new Error("a wrong answer");
     await keys.encrypt("k", text("x"));
     await keys.encrypt("k2", text("x"));
-    await keys.encrypt("moved", text("x"));
+    for (const name of ["moved", ...SHARED]) await keys.encrypt(name, text("x"));
     await keys.sign("keyloom/audit-checkpoint", text("x"));
     for (const { id, origin } of (await keys.list()).keys)
       if (origin !== undefined) await keys.encrypt(id, text("x"));
@@ -183,7 +196,9 @@ const READERS: Readonly<Record<string, (keys: KeyManager) => PromiseLike<unknown
   job: async (keys) => {
     await keys.createMany(2, { algorithm: AEAD, under: "kek", job: JOB });
     await keys.rewrap("moved-kek", { job: MOVE_JOB });
+    await keys.rewrap("shared-kek", { job: SHARED_JOB });
   },
+  leaseRange: (keys) => keys.rewrap("shared-kek", { job: SHARED_JOB }),
 };
 
 async function walk(keys: KeyManager): Promise<void> {
@@ -270,7 +285,7 @@ describe("a manager", () => {
   it.each(Object.keys(READERS))("refuses a changed %s when it reads it", async (kind) => {
     const read = READERS[kind]!;
     const fresh = async (): Promise<string> => {
-      const { keys } = await openMemory({ space, create: false });
+      const { keys } = await openMemory({ space: await copyOfStore(), create: false });
       const code = await codeOf(read(keys));
       await keys.close();
       return code;

@@ -83,7 +83,9 @@ const UNREAD = new Set(["history", "entity", "job", "trail"]);
 it("is fine as long as nobody edits it", async () => {
   expect(await useAll(await storeOf(original))).toBe("no error");
   const kinds = new Set(original.map(({ key }) => nameOf(key)));
-  for (const kind of RECORD_PREFIXES) if (kind !== "restoring") expect(kinds).toContain(kind);
+  // These two come and go with jobs.
+  const passing = ["restoring", "leaseRange"];
+  expect(RECORD_PREFIXES.filter((kind) => !kinds.has(kind) && !passing.includes(kind))).toEqual([]);
 });
 
 describe("a record with a changed byte", () => {

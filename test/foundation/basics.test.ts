@@ -142,7 +142,9 @@ describe("errors", () => {
 
   it("have codes that begin with the room they come from", () => {
     for (const code of Object.keys(ERROR_CODES)) {
-      expect(code).toMatch(/^(CORE|STORAGE|STORE|UNLOCK|KEY|POLICY|MESSAGE|CBOR|CLOCK|JOB|CLI)_[A-Z0-9_]+$/);
+      expect(code).toMatch(
+        /^(CORE|STORAGE|STORE|UNLOCK|KEY|ENTITY|POLICY|PROPOSAL|APPROVAL|AUDIT|SIGNATURE|BACKUP|MESSAGE|CBOR|CLOCK|JOB|CLI)_[A-Z0-9_]+$/,
+      );
     }
   });
 });

@@ -38,7 +38,7 @@ const isRecord = (entry: Entry): boolean =>
   (RECORD_PREFIXES as readonly string[]).includes(prefixOf(entry.key)!);
 /** Without these a store does not open, whose checks are told in test/formats. */
 const opens = ({ key }: Entry): boolean =>
-  !["header", "unlockSlots", "epoch", "mark"].includes(prefixOf(key)!) &&
+  !["header", "unlockSlots", "epoch", "mark", "policy"].includes(prefixOf(key)!) &&
   name(key) !== name(keyspace.material(ROOT_ID, 1, MAC_ID, 1));
 
 /** A lease saves work, and is made anew where it is missing. */
@@ -256,7 +256,17 @@ describe("every entry of the sample", () => {
       return opens(entry) && !isLease(entry) && now !== undefined && name(now.value) !== name(entry.value);
     });
     expect(new Set(edits.map(({ key }) => prefixOf(key)))).toEqual(
-      new Set(["key", "gate", "usage", "auditHead", "auditLog", "auditTile", "auditBundle", "auditMoved"]),
+      new Set([
+        "key",
+        "gate",
+        "usage",
+        "auditHead",
+        "auditWriters",
+        "auditLog",
+        "auditTile",
+        "auditBundle",
+        "auditMoved",
+      ]),
     );
     expect(await unnoticed(edits)).toEqual([]);
   });

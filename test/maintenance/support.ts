@@ -5,9 +5,9 @@ import type { Entry, Mutation } from "../../sdk/storage/adapter.js";
 import { memoryStorage, MemorySpace } from "../../sdk/storage/memory.js";
 import { prefixOf, ranges, type Prefix } from "../../sdk/storage/keyspace.js";
 import { parseId } from "../../sdk/foundation/ids.js";
-import type { KeyManager } from "../../sdk/index.js";
+import { POLICY_TEMPLATES, type KeyManager } from "../../sdk/index.js";
 import { virtualClock } from "../../sdk/testing/index.js";
-import { AEAD, KEK, openMemory } from "../flows/support.js";
+import { AEAD, KEK, leaveShared, openMemory } from "../flows/support.js";
 
 /** The entries of a store by their keys. */
 export type Image = Map<string, Entry>;
@@ -87,7 +87,10 @@ export async function sample(): Promise<Sample> {
   await keys.destroy(gone);
   await keys.suspend(data);
   await keys.sweep();
+  await keys.setPolicy(POLICY_TEMPLATES.roles);
+  await keys.propose({ operation: "recover", key: "data" });
   await keys.close();
+  await leaveShared(space, "01990000-0000-7000-8000-0000000000cc", clock);
   const ids = { kek: kek.id, data: data.id, gone: gone.id, counted: counted.id };
   return { now: await imageOf(space), before, ids };
 }
