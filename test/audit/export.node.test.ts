@@ -52,7 +52,13 @@ function partsOf({ note, verifierKey }: { note: string; verifierKey: string }): 
 } {
   const [text, lines] = note.split("\n\n") as [string, string];
   const [dash, name, encoded] = lines.trim().split(" ") as [string, string, string];
-  const [keyName, id, key] = verifierKey.split("+") as [string, string, string];
+  // The last part is base64, which has plus signs of its own.
+  const [, keyName, id, key] = /^([^+]+)\+([^+]+)\+(.+)$/.exec(verifierKey) as unknown as [
+    string,
+    string,
+    string,
+    string,
+  ];
   expect([dash, name]).toEqual(["—", keyName]);
   const [signature, typed] = [Buffer.from(encoded, "base64"), Buffer.from(key, "base64")];
   expect(typed[0]).toBe(1);
