@@ -5,6 +5,7 @@ import { loadCoreWith } from "../sdk/crypto/core.js";
 import { verifyInclusion } from "../sdk/audit/proofs.js";
 import { GrowingTree, HASH_LENGTH, proveInclusion } from "../sdk/audit/tree.js";
 import { random } from "./data.js";
+import { withCommit } from "../test/audit/support.js";
 
 const KEYS = 1_000_000;
 const AEAD = { algorithm: "XChaCha20-Poly1305" } as const;
@@ -69,21 +70,13 @@ async function appends(): Promise<AuditFigures["appends"]> {
 
 /** Counts commits, and those that some check refused. */
 function counting(storage: StorageAdapter, count: (committed: boolean) => void): StorageAdapter {
-  return {
-    capabilities: storage.capabilities,
-    get: (key) => storage.get(key),
-    getMany: (keys) => storage.getMany(keys),
-    list: (range, options) => storage.list(range, options),
-    count: (range) => storage.count(range),
-    close: () => storage.close(),
-    async commit(commit) {
-      // Others get a turn between what was read and what is committed, as with a store behind a network.
-      await new Promise((resolve) => setImmediate(resolve));
-      const outcome = await storage.commit(commit);
-      count(outcome.committed);
-      return outcome;
-    },
-  };
+  return withCommit(storage, async (commit) => {
+    // Others get a turn between what was read and what is committed, as with a store behind a network.
+    await new Promise((resolve) => setImmediate(resolve));
+    const outcome = await storage.commit(commit);
+    count(outcome.committed);
+    return outcome;
+  });
 }
 
 async function meeting(): Promise<Pick<AuditFigures, "commits" | "conflicts">> {

@@ -2,7 +2,7 @@
  * The high-level door. Clock, randomness and storage enter here; the rooms behind it get them as arguments.
  */
 import { fromHex, toHex } from "./foundation/bytes.js";
-import { MAX_TIME, systemClock, type Clock } from "./foundation/clock.js";
+import { DAY, MAX_TIME, systemClock, type Clock } from "./foundation/clock.js";
 import { KeyloomError } from "./foundation/errors.js";
 import { idGenerator, idToString, isIdText, parseId, type Id } from "./foundation/ids.js";
 import { hostRandom, type RandomSource } from "./foundation/random.js";
@@ -235,7 +235,6 @@ export interface ReportOptions {
 }
 
 const DEFAULT_PAGE = 100;
-const DAY_MS = 86_400_000;
 const MAX_WITHIN_DAYS = 36_525;
 const DEFAULT_FRESHNESS_MS = 1000;
 /** Of the core's 1024 slots, at most so many hold cached keys; the rest is for keys in flight. Streams may take more. */
@@ -822,7 +821,7 @@ export class KeyManager {
     const { storage, vault, ring, storeId } = context;
     const slots = (): ReturnType<typeof readSlots> => readSlots(storage, vault, ring.root.handle, storeId);
     const { report } = await this.#use(governance);
-    yield* this.#steps(report(context, withinDays * DAY_MS, slots));
+    yield* this.#steps(report(context, withinDays * DAY, slots));
   }
 
   /** The newest audit entries, newest first. Authentic, but neither chains nor log are walked: `audit` does that. */

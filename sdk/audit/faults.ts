@@ -1,6 +1,10 @@
-/** What a walk that does not end at the first fault has to say. */
+/** Walks that do not end at the first fault: what they have to say, and their common steps. */
+import { equalBytes } from "../foundation/bytes.js";
+import { isKeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
-import type { IntakeBody } from "./event.js";
+import type { Records } from "../crypto/records.js";
+import type { Entry } from "../storage/adapter.js";
+import { decodeIntake, type IntakeBody } from "./event.js";
 
 /** Where a chain is wrong. */
 export interface ChainFault {
@@ -40,4 +44,44 @@ export function fault(kind: ChainFault["kind"], detail: string, writer?: Id, seq
       ...(sequence === undefined ? {} : { sequence }),
     },
   };
+}
+
+/** What a record holds. `null`: it can't be believed, which is told where records are looked at one by one. */
+export function believed<T>(records: Records, entry: Entry, decode: (body: Uint8Array) => T): T | null {
+  try {
+    return decode(records.open([entry])[0]!.body);
+  } catch (error) {
+    if (!isKeyloomError(error)) throw error;
+    return null;
+  }
+}
+
+/** Follows a chain by one authentic entry. @returns whether it could be decoded */
+export function* followLink(
+  chain: Chain,
+  sequence: number,
+  bytes: Uint8Array,
+  link: Uint8Array,
+): Generator<Surveyed, boolean> {
+  const { writer } = chain;
+  chain.sequence = sequence;
+  let body: IntakeBody;
+  try {
+    body = decodeIntake(bytes);
+  } catch (error) {
+    if (!isKeyloomError(error)) throw error;
+    yield unbelievable(error, writer, sequence);
+    chain.link = link;
+    return false;
+  }
+  if (chain.link !== null && !equalBytes(body.previous, chain.link)) {
+    yield fault("chain", "an entry does not follow on the one before it", writer, sequence);
+  }
+  chain.link = link;
+  yield { entry: { writer, sequence, body } };
+  return true;
+}
+
+export function unbelievable({ message }: Error, writer: Id, sequence: number): Surveyed {
+  return fault("chain", `an entry can't be believed: ${message}`, writer, sequence);
 }

@@ -2,10 +2,10 @@
 import { fromBase64, toBase64 } from "../foundation/base64.js";
 import { concat, equalBytes, fromUtf8, toHex, utf8 } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
+import { PUBLIC_KEY_LENGTH } from "../crypto/algorithms.js";
 
 /** The type byte of an Ed25519 signature over the note's text. */
 const ED25519 = 1;
-const PUBLIC_KEY_LENGTH = 32;
 const SIGNATURE_LENGTH = 64;
 const KEY_ID_LENGTH = 4;
 const MAX_SIGNATURES = 100;

@@ -1,12 +1,11 @@
 /** A walk through the log that does not end at the first fault. */
 import { concat, equalBytes } from "../foundation/bytes.js";
-import { isKeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
-import type { Entry, StorageReads } from "../storage/adapter.js";
+import type { StorageReads } from "../storage/adapter.js";
 import { idOfKey, keyspace, numberOfKey, ranges } from "../storage/keyspace.js";
-import { decodeIntake, FIRST_LINK } from "./event.js";
-import { fault, type Chain, type Surveyed } from "./faults.js";
+import { FIRST_LINK } from "./event.js";
+import { believed, fault, followLink, type Chain, type Surveyed } from "./faults.js";
 import { decodeHead, type Head } from "./intake.js";
 import { decodeLogHead, decodeRows, type LoggedEntry, type LogHead } from "./log.js";
 import { emptyRoot, GrowingTree, HASH_LENGTH, type Tile, type TreeHashes } from "./tree.js";
@@ -23,7 +22,7 @@ interface Log {
 export async function* surveyLog(log: Log): AsyncGenerator<Surveyed, void> {
   const { reads, records, tree } = log;
   const entry = await reads.get(keyspace.auditLog());
-  const opened = entry === null ? null : open(records, entry, decodeLogHead);
+  const opened = entry === null ? null : believed(records, entry, decodeLogHead);
   // That it is damaged is told where records are looked at one by one.
   const head: LogHead | null = entry === null ? { size: 0, root: emptyRoot(tree) } : opened;
   const grown = new GrowingTree(tree);
@@ -31,7 +30,7 @@ export async function* surveyLog(log: Log): AsyncGenerator<Surveyed, void> {
   for await (const part of reads.list(ranges.auditBundles(0, Number.MAX_SAFE_INTEGER))) {
     const first = numberOfKey(part.key);
     if (first !== next) yield fault("log", `entries ${next} to ${first - 1} of the log are missing`);
-    const rows = open(records, part, decodeRows);
+    const rows = believed(records, part, decodeRows);
     if (rows === null) yield fault("log", `the entries of the log from ${first} on can't be believed`);
     const whole = grown.size === first;
     const links = (rows ?? []).map(({ bytes }) => tree.merkleLeafHash(bytes));
@@ -47,15 +46,6 @@ export async function* surveyLog(log: Log): AsyncGenerator<Surveyed, void> {
   yield* checkCursors(log);
 }
 
-function open<T>(records: Records, entry: Entry, decode: (body: Uint8Array) => T): T | null {
-  try {
-    return decode(records.open([entry])[0]!.body);
-  } catch (error) {
-    if (!isKeyloomError(error)) throw error;
-    return null;
-  }
-}
-
 function* follow(
   chains: Map<string, Chain>,
   { writer, sequence, bytes }: LoggedEntry,
@@ -68,18 +58,7 @@ function* follow(
     yield fault("chain", detail, writer, chain.sequence + 1);
     chain.link = null;
   }
-  chain.sequence = sequence;
-  try {
-    const body = decodeIntake(bytes);
-    if (chain.link !== null && !equalBytes(body.previous, chain.link)) {
-      yield fault("chain", "an entry does not follow on the one before it", writer, sequence);
-    }
-    yield { entry: { writer, sequence, body } };
-  } catch (error) {
-    if (!isKeyloomError(error)) throw error;
-    yield fault("chain", `an entry can't be believed: ${error.message}`, writer, sequence);
-  }
-  chain.link = link;
+  yield* followLink(chain, sequence, bytes, link);
 }
 
 /** Tiles in the store may have grown since: those that are true begin with these hashes. */
@@ -87,7 +66,7 @@ async function* checkTiles({ reads, records }: Log, tiles: readonly Tile[]): Asy
   const stored = await reads.getMany(tiles.map(({ level, index }) => keyspace.auditTile(level, index)));
   for (const [i, { level, index, hashes }] of tiles.entries()) {
     const entry = stored[i] ?? null;
-    const body = entry === null ? null : open(records, entry, (bytes) => bytes);
+    const body = entry === null ? null : believed(records, entry, (bytes) => bytes);
     const isTrue =
       body !== null &&
       body.length % HASH_LENGTH === 0 &&
@@ -102,7 +81,7 @@ async function* checkCursors({ reads, records, chains }: Log): AsyncGenerator<Su
   const missing = new Map(chains);
   for await (const entry of reads.list(ranges.auditMoved())) {
     const writer: Id = idOfKey(entry.key);
-    const cursor: Head | null = open(records, entry, decodeHead);
+    const cursor: Head | null = believed(records, entry, decodeHead);
     const chain = missing.get(String(writer));
     missing.delete(String(writer));
     if (cursor === null) continue;

@@ -5,8 +5,8 @@ import type { Id } from "../foundation/ids.js";
 import type { Records } from "../crypto/records.js";
 import { compareBytes, type Entry, type StorageReads } from "../storage/adapter.js";
 import { idOfKey, keyspace, ranges, sequenceOfIntake } from "../storage/keyspace.js";
-import { decodeIntake, FIRST_LINK } from "./event.js";
-import { fault, type Chain, type Surveyed } from "./faults.js";
+import { FIRST_LINK } from "./event.js";
+import { believed, fault, followLink, unbelievable, type Chain, type Surveyed } from "./faults.js";
 import { decodeHead, decodeWriters, type Head } from "./intake.js";
 import { surveyLog } from "./survey-log.js";
 import type { TreeHashes } from "./tree.js";
@@ -34,7 +34,7 @@ export async function* surveyAudit(
       const own = idOfKey(nextHead.value.key);
       const order = writer === null ? -1 : compareBytes(own, writer);
       if (order > 0) break;
-      const head = openHead(records, nextHead.value);
+      const head = believed(records, nextHead.value, decodeHead);
       count++;
       nextHead = await heads.next();
       if (order === 0) return { ...beginning(own), head };
@@ -59,16 +59,6 @@ export async function* surveyAudit(
   yield* checkWriters(reads, records, count);
 }
 
-/** `null`: it can't be believed. That it is damaged is told where records are looked at one by one. */
-function openHead(records: Records, entry: Entry): Head | null {
-  try {
-    return decodeHead(records.open([entry])[0]!.body);
-  } catch (error) {
-    if (!isKeyloomError(error)) throw error;
-    return null;
-  }
-}
-
 function* follow(chain: Chain, entry: Entry, records: Records, tree: TreeHashes): Generator<Surveyed> {
   const { writer } = chain;
   const sequence = sequenceOfIntake(entry.key);
@@ -78,19 +68,17 @@ function* follow(chain: Chain, entry: Entry, records: Records, tree: TreeHashes)
     chain.link = null;
   }
   chain.sequence = sequence;
+  let bytes: Uint8Array;
   try {
-    const bytes = records.open([entry])[0]!.body;
-    const body = decodeIntake(bytes);
-    if (chain.link !== null && !equalBytes(body.previous, chain.link)) {
-      yield fault("chain", "an entry does not follow on the one before it", writer, sequence);
-    }
-    chain.link = tree.merkleLeafHash(bytes);
-    yield { entry: { writer, sequence, body } };
+    bytes = records.open([entry])[0]!.body;
   } catch (error) {
     if (!isKeyloomError(error)) throw error;
-    yield fault("chain", `an entry can't be believed: ${error.message}`, writer, sequence);
+    yield unbelievable(error, writer, sequence);
     chain.link = null;
+    return;
   }
+  const decoded = yield* followLink(chain, sequence, bytes, tree.merkleLeafHash(bytes));
+  if (!decoded) chain.link = null;
 }
 
 function* end({ writer, head, sequence, link }: Headed): Generator<Surveyed> {

@@ -2,6 +2,7 @@
 import { requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
+import { PUBLIC_KEY_LENGTH } from "../crypto/algorithms.js";
 import type { StoredKey } from "../keys/reads.js";
 import { protectingVersion, requireUsable, requireVersion } from "../keys/use.js";
 import { keyspace } from "../storage/keyspace.js";
@@ -16,7 +17,6 @@ export interface AgreeOptions extends CreateOptions {
   version?: number | undefined;
 }
 
-const PUBLIC_KEY_LENGTH = 32;
 const MAX_INFO = 1024;
 /** What agreeing counts as, in bytes: the key that it makes. */
 const AGREED_BYTES = 32;

@@ -1,4 +1,5 @@
 /** Dual control: proposing, approving, and running a command with what was approved. */
+import { DAY } from "../foundation/clock.js";
 import { equalBytes, requireBytes } from "../foundation/bytes.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, isIdText, parseId, type Id } from "../foundation/ids.js";
@@ -40,7 +41,6 @@ export interface ApproveOptions {
   signature: Uint8Array;
 }
 
-const DAY = 86_400_000;
 const DEFAULT_LIFE = 7 * DAY;
 const MAX_LIFE = 90 * DAY;
 

@@ -7,6 +7,7 @@
  *   a store that lay idle catches up by itself.
  * - Any other leap is refused, `CLOCK_AHEAD`, until an administrator confirms it.
  */
+import { DAY, HOUR } from "../foundation/clock.js";
 import { isKeyloomError, KeyloomError } from "../foundation/errors.js";
 import { markRecord, readMark, type StoredMark } from "../keys/store-records.js";
 import type { Decision, Operation } from "../policy/model.js";
@@ -15,8 +16,6 @@ import { announce, noChange, planOf } from "./change.js";
 import { authorize, execute, type StoreContext } from "./execute.js";
 import type { UpkeepOperation } from "./upkeep.js";
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 /** The mark may be so far behind before a change raises it. */
 export const MARK_LAG = HOUR;
 /** A leap of at most so much is believed. */

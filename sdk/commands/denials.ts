@@ -4,19 +4,14 @@
  * he tries. What is counted and not yet written is lost with the process.
  */
 import { toHex } from "../foundation/bytes.js";
-import type { Decision, Operation, Principal } from "../policy/model.js";
-import { noChange, planOf } from "./change.js";
-import { commandTime, execute, type StoreContext } from "./execute.js";
+import type { Decision, Operation } from "../policy/model.js";
+import { recordPast, type PastUse } from "./exceptions.js";
+import type { StoreContext } from "./execute.js";
 
 /** In milliseconds. */
 export const DENIAL_WINDOW = 60_000;
 
-interface Tally {
-  /** Who was denied. */
-  principal: Principal;
-  operation: Operation;
-  decision: Decision;
-  count: number;
+interface Tally extends PastUse {
   /** By the monotonic clock. */
   since: number;
 }
@@ -45,12 +40,13 @@ export class DenialAudit {
    * @param all - also where the window is not over
    */
   flush(context: StoreContext, all = false): Promise<unknown> {
+    if (this.#tallies.size === 0) return this.#writing;
     const now = context.clock.monotonic();
     for (const [name, tally] of this.#tallies) {
       if (!all && now - tally.since < DENIAL_WINDOW) continue;
       this.#tallies.delete(name);
       this.#writing = this.#writing
-        .then(() => write(context, tally))
+        .then(() => recordPast(context, tally, []))
         .catch(() => {
           const later = this.#tallies.get(name);
           this.#tallies.set(name, { ...tally, count: tally.count + (later?.count ?? 0) });
@@ -58,15 +54,4 @@ export class DenialAudit {
     }
     return this.#writing;
   }
-}
-
-async function write(acting: StoreContext, { principal, operation, decision, count }: Tally): Promise<void> {
-  const context: StoreContext = { ...acting, principal };
-  await execute(context, async () => ({
-    result: undefined,
-    plan: {
-      ...planOf(context, operation, decision, noChange(), commandTime(context), { count }),
-      past: true as const,
-    },
-  }));
 }

@@ -3,18 +3,12 @@ import { equalBytes, requireBytes } from "../foundation/bytes.js";
 import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { idToString, type Id } from "../foundation/ids.js";
+import { PUBLIC_KEY_LENGTH } from "../crypto/algorithms.js";
 import { checkGovernanceName, checkPolicy, checkRoles } from "../policy/check.js";
 import { allowedLastingly } from "../policy/evaluate.js";
 import type { Operation, Policy } from "../policy/model.js";
 import { keyspace } from "../storage/keyspace.js";
-import {
-  entityRecord,
-  listEntities,
-  OWNER_ROLE,
-  PUBLIC_KEY_LENGTH,
-  readEntities,
-  type Entity,
-} from "../entities/record.js";
+import { entityRecord, listEntities, OWNER_ROLE, readEntities, type Entity } from "../entities/record.js";
 import { policyRecord, VOCABULARY, type StoredPolicy } from "../governance/policy-record.js";
 import { announce, noChange, planOf } from "./change.js";
 import { authorize, commandTime, execute, type StoreContext } from "./execute.js";

@@ -5,9 +5,9 @@
  */
 import { idToString, type Id } from "../foundation/ids.js";
 import type { KeyRecord } from "../keys/record.js";
-import type { Decision, Operation, Principal } from "../policy/model.js";
-import { noChange, planOf } from "./change.js";
-import { commandTime, execute, type StoreContext } from "./execute.js";
+import type { Decision, Operation } from "../policy/model.js";
+import { recordPast, type PastUse } from "./exceptions.js";
+import type { StoreContext } from "./execute.js";
 
 /** At most so many uses stand in one event. */
 export const MAX_COUNTED = 1024;
@@ -15,13 +15,9 @@ export const MAX_COUNTED = 1024;
 export const COUNT_WINDOW = 60_000;
 
 /** Uses of one version that have the same meaning. */
-interface Tally {
+interface Tally extends PastUse {
   key: Id;
   version: number;
-  operation: Operation;
-  decision: Decision;
-  principal: Principal;
-  count: number;
   /** By the monotonic clock. */
   since: number;
 }
@@ -77,17 +73,6 @@ export class UseAudit {
   }
 }
 
-async function write(
-  acting: StoreContext,
-  { key, version, operation, decision, principal, count }: Tally,
-): Promise<void> {
-  const context: StoreContext = { ...acting, principal };
-  const change = { ...noChange(), subjects: [{ key, version }] };
-  await execute(context, async () => ({
-    result: undefined,
-    plan: {
-      ...planOf(context, operation, decision, change, commandTime(context), { count }),
-      past: true as const,
-    },
-  }));
+function write(context: StoreContext, tally: Tally): Promise<void> {
+  return recordPast(context, tally, [{ key: tally.key, version: tally.version }]);
 }

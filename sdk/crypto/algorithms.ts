@@ -31,6 +31,9 @@ interface AlgorithmRow {
   readonly halves?: { readonly private: readonly Usage[]; readonly public: readonly Usage[] };
 }
 
+/** Public halves of pairs have one length: RFC 8032, RFC 7748. */
+export const PUBLIC_KEY_LENGTH = 32;
+
 export const ALGORITHMS = {
   "XChaCha20-Poly1305": {
     id: ALGORITHM.XCHACHA20_POLY1305,

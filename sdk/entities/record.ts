@@ -4,6 +4,7 @@ import { CborReader, cborMap, encodeCbor } from "../foundation/cbor.js";
 import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import type { Id } from "../foundation/ids.js";
+import { PUBLIC_KEY_LENGTH } from "../crypto/algorithms.js";
 import type { Records, UnsealedRecord } from "../crypto/records.js";
 import { MAX_NAMED } from "../policy/check.js";
 import type { Entry, StorageAdapter } from "../storage/adapter.js";
@@ -13,7 +14,6 @@ import { idOfKey, keyspace, ranges } from "../storage/keyspace.js";
 export const ENTITY_KINDS = { owner: 1, registered: 2 } as const;
 /** The role of the store's owner, and of nobody else. */
 export const OWNER_ROLE = "owner";
-export const PUBLIC_KEY_LENGTH = 32;
 
 export interface Entity {
   id: Id;

@@ -14,5 +14,9 @@ export const systemClock: Clock = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
+/** In milliseconds. */
+export const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+
 /** The latest time a format can hold: 9999-12-31T23:59:59.999Z. */
 export const MAX_TIME = 253_402_300_799_999;

@@ -3,6 +3,7 @@ import { CborReader, cborMap, encodeCbor, type CborMap } from "../foundation/cbo
 import { MAX_TIME } from "../foundation/clock.js";
 import { KeyloomError } from "../foundation/errors.js";
 import { ID_LENGTH, type Id } from "../foundation/ids.js";
+import { PUBLIC_KEY_LENGTH } from "../crypto/algorithms.js";
 import {
   REVOCATION_REASONS,
   STATES,
@@ -115,8 +116,6 @@ const ROW = {
   limitBytes: 20,
   publicKey: 21,
 } as const;
-
-export const PUBLIC_KEY_LENGTH = 32;
 
 const DATES = [
   "activation",

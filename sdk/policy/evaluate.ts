@@ -1,4 +1,5 @@
 /** Decides requests. Pure: default deny, forbid wins, every decision names its rules. */
+import { DAY, HOUR } from "../foundation/clock.js";
 import { equalBytes } from "../foundation/bytes.js";
 import type { Id } from "../foundation/ids.js";
 import type {
@@ -104,9 +105,6 @@ function approvedBy({ approvers }: PolicyRule, { principal, context }: PolicyReq
   }
   return counted.length;
 }
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 
 export function inWindow({ from, until, days, hours }: TimeWindow, time: number): boolean {
   if (from !== undefined && time < from.getTime()) return false;

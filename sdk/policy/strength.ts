@@ -1,7 +1,6 @@
 /** What a policy's strength rules say of a key version or of the key derivation of a root slot. Pure. */
+import { DAY } from "../foundation/clock.js";
 import type { StrengthRules } from "./model.js";
-
-const DAY = 86_400_000;
 
 export interface Weakness {
   rule: keyof StrengthRules;
